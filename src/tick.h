@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The process's tick: a counter that slow paths advance about four times a second. What is unused
+ * for two ticks is let go (caches, depots, object pools). Listeners poll the counter; nothing is
+ * ever called back, so a tick cannot run user code under a user's lock. */
+#ifndef POOLMALLOC_TICK_H
+#define POOLMALLOC_TICK_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+extern _Atomic uint32_t tick_now; /* relaxed: a late reader ages its stock one operation later */
+
+static inline uint32_t tick_count(void)
+{
+    return atomic_load_explicit(&tick_now, memory_order_relaxed);
+}
+
+/* Advances the tick by one, whatever the clock says. For the clock's owner and for tests. */
+static inline void tick_advance(void)
+{
+    atomic_fetch_add_explicit(&tick_now, 1, memory_order_relaxed);
+}
+
+#endif
