@@ -33,6 +33,15 @@
 #define NO_THREAD_SAFETY_ANALYSIS
 #endif
 
+/* Tells the CPU that this thread waits in a loop. */
+#if defined(__x86_64__)
+#define cpu_relax() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define cpu_relax() __asm__ volatile("yield")
+#else
+#define cpu_relax() __asm__ volatile("")
+#endif
+
 #if !defined(__LP64__)
 #error "poolmalloc needs a 64-bit target: its page map spans a 64-bit address space"
 #endif

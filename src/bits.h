@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bit arithmetic with names. Pure functions, no state. */
+#ifndef POOLMALLOC_BITS_H
+#define POOLMALLOC_BITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static inline bool is_power_of_two(size_t value)
+{
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+/* alignment: a power of two. The caller has excluded wrap-around. */
+static inline size_t align_up(size_t value, size_t alignment)
+{
+    return (value + alignment - 1) & ~(alignment - 1);
+}
+
+static inline size_t align_down(size_t value, size_t alignment)
+{
+    return value & ~(alignment - 1);
+}
+
+/* value: not 0. */
+static inline unsigned log2_floor(size_t value)
+{
+    return 63U - (unsigned)__builtin_clzl(value);
+}
+
+static inline unsigned log2_ceil(size_t value)
+{
+    return value <= 1 ? 0 : log2_floor(value - 1) + 1;
+}
+
+/* word: not 0. */
+static inline unsigned lowest_set_bit(uint64_t word)
+{
+    return (unsigned)__builtin_ctzl(word);
+}
+
+static inline uint64_t lowest_bits(unsigned count)
+{
+    return count >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
+}
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "os.h"
+
+#include "bits.h"
+#include "compiler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+enum { NANOSECONDS_PER_MS = 1000000, MS_PER_SECOND = 1000 };
+
+/* Fault injection: both 0 outside tests, then one relaxed load per system call. */
+static _Atomic uint32_t calls_before_failure;
+static _Atomic uint32_t failures_left;
+static _Atomic size_t pretended_page_bytes;
+
+void os_fail_after(unsigned calls, unsigned count)
+{
+    atomic_store(&calls_before_failure, calls);
+    atomic_store(&failures_left, count);
+}
+
+static bool failure_is_due(void)
+{
+    if (likely(atomic_load_explicit(&failures_left, memory_order_relaxed) == 0)) {
+        return false;
+    }
+    if (atomic_load(&calls_before_failure) > 0) {
+        atomic_fetch_sub(&calls_before_failure, 1);
+        return false;
+    }
+    atomic_fetch_sub(&failures_left, 1);
+    errno = ENOMEM;
+    return true;
+}
+
+void os_pretend_page_bytes(size_t bytes)
+{
+    atomic_store(&pretended_page_bytes, bytes);
+}
+
+size_t os_page_bytes(void)
+{
+    static _Atomic size_t page_bytes; /* relaxed: every thread would write the same value */
+    size_t pretended = atomic_load_explicit(&pretended_page_bytes, memory_order_relaxed);
+    if (unlikely(pretended != 0)) {
+        return pretended;
+    }
+    size_t bytes = atomic_load_explicit(&page_bytes, memory_order_relaxed);
+    if (unlikely(bytes == 0)) {
+        bytes = getauxval(AT_PAGESZ);
+        atomic_store_explicit(&page_bytes, bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+static void *map_at(void *hint, size_t bytes, int flags)
+{
+    if (failure_is_due()) {
+        return NULL;
+    }
+    void *start = mmap(hint, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+/* Maps too much and gives back both ends. */
+static void *map_trimmed(size_t bytes, size_t alignment)
+{
+    size_t padded_bytes = bytes + alignment - os_page_bytes();
+    char *padded = padded_bytes < bytes ? NULL : map_at(NULL, padded_bytes, 0);
+    if (padded == NULL) {
+        return NULL;
+    }
+    size_t head_bytes = align_up((size_t)padded, alignment) - (size_t)padded;
+    size_t tail_bytes = padded_bytes - head_bytes - bytes;
+    if (head_bytes != 0) {
+        munmap(padded, head_bytes);
+    }
+    if (tail_bytes != 0) {
+        munmap(padded + head_bytes + bytes, tail_bytes);
+    }
+    return padded + head_bytes;
+}
+
+void *os_map(size_t bytes, size_t alignment, void *hint, const char *name)
+{
+    bytes = align_up(bytes, os_page_bytes());
+    void *start = map_at(hint, bytes, 0);
+    if (start != NULL && ((size_t)start & (alignment - 1)) != 0) {
+        munmap(start, bytes);
+        start = map_trimmed(bytes, alignment);
+    }
+    if (start != NULL) {
+        prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, bytes, name);
+    }
+    return start;
+}
+
+bool os_unmap(void *start, size_t bytes)
+{
+    return munmap(start, align_up(bytes, os_page_bytes())) == 0;
+}
+
+bool os_remap(void *start, size_t old_bytes, size_t new_bytes, void *target)
+{
+    int flags = target == NULL ? 0 : MREMAP_MAYMOVE | MREMAP_FIXED;
+    return !failure_is_due() &&
+           mremap(start, align_up(old_bytes, os_page_bytes()), align_up(new_bytes, os_page_bytes()),
+                  flags, target) != MAP_FAILED;
+}
+
+bool os_purge(void *start, size_t bytes)
+{
+    return !failure_is_due() && madvise(start, bytes, MADV_DONTNEED) == 0;
+}
+
+bool os_populate(void *start, size_t bytes)
+{
+    return !failure_is_due() && madvise(start, bytes, MADV_POPULATE_WRITE) == 0;
+}
+
+bool os_advise_huge(void *start, size_t bytes)
+{
+    return madvise(start, bytes, MADV_HUGEPAGE) == 0;
+}
+
+long os_read_file(const char *path, char *text, size_t capacity)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return -1;
+    }
+    size_t length = 0;
+    ssize_t got;
+    while (length < capacity - 1 &&
+           (got = read(descriptor, text + length, capacity - 1 - length)) > 0) {
+        length += (size_t)got;
+    }
+    close(descriptor);
+    text[length] = '\0';
+    return (long)length;
+}
+
+/* "QUOTA PERIOD" or "max PERIOD" in the process's own cgroup v2 folder. 0: no quota. */
+static unsigned cgroup_cpu_quota(void)
+{
+    static const char prefix[] = "/sys/fs/cgroup";
+    static const char leaf[] = "/cpu.max";
+    char groups[4096];
+    char path[sizeof(prefix) + sizeof(groups) + sizeof(leaf)];
+    if (os_read_file("/proc/self/cgroup", groups, sizeof(groups)) < 0) {
+        return 0;
+    }
+    char *group = strstr(groups, "0::");
+    if (group == NULL) {
+        return 0;
+    }
+    group += strlen("0::");
+    group[strcspn(group, "\n")] = '\0';
+    if (strcmp(group, "/") == 0) {
+        group[0] = '\0';
+    }
+    size_t group_length = strlen(group);
+    memcpy(path, prefix, sizeof(prefix));
+    memcpy(path + sizeof(prefix) - 1, group, group_length);
+    memcpy(path + sizeof(prefix) - 1 + group_length, leaf, sizeof(leaf));
+    char limits[64];
+    if (os_read_file(path, limits, sizeof(limits)) < 0 || strncmp(limits, "max", 3) == 0) {
+        return 0;
+    }
+    char *rest = NULL;
+    unsigned long quota = strtoul(limits, &rest, 10);
+    unsigned long period = strtoul(rest, NULL, 10);
+    return period == 0 ? 0 : (unsigned)((quota + period - 1) / period);
+}
+
+struct os_cpu_limits os_cpu_limits(void)
+{
+    struct os_cpu_limits limits = {.affinity = 1, .quota = cgroup_cpu_quota()};
+    uint64_t mask[128]; /* the raw call: libc's CPU_ALLOC would call malloc on large machines */
+    long mask_bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+    if (mask_bytes > 0) {
+        limits.affinity = 0;
+        for (size_t i = 0; i < (size_t)mask_bytes / sizeof(mask[0]); i++) {
+            limits.affinity += (unsigned)__builtin_popcountl(mask[i]);
+        }
+    }
+    limits.usable = limits.affinity;
+    if (limits.quota != 0 && limits.quota < limits.usable) {
+        limits.usable = limits.quota;
+    }
+    return limits;
+}
+
+uint64_t os_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * MS_PER_SECOND + (uint64_t)now.tv_nsec / NANOSECONDS_PER_MS;
+}
+
+uint64_t os_random(void)
+{
+    uint64_t value = 0;
+    if (getrandom(&value, sizeof(value), GRND_NONBLOCK) != (ssize_t)sizeof(value)) {
+        const void *seed = (const void *)getauxval(AT_RANDOM); /* 16 random bytes per exec */
+        memcpy(&value, seed, sizeof(value));
+        value += os_now_ms();
+    }
+    return value;
+}
+
+uint32_t os_process_id(void)
+{
+    return (uint32_t)getpid();
+}
+
+uint32_t os_thread_id(void)
+{
+    return (uint32_t)syscall(SYS_gettid);
+}
+
+bool os_environment_is_ready(void)
+{
+    return environ != NULL;
+}
+
+const char *os_environment(const char *name)
+{
+    return environ == NULL || getauxval(AT_SECURE) != 0 ? NULL : getenv(name);
+}
+
+void os_write(int descriptor, const char *text, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t written = write(descriptor, text, bytes);
+        if (written < 0 && errno != EINTR) {
+            return;
+        }
+        if (written > 0) {
+            text += written;
+            bytes -= (size_t)written;
+        }
+    }
+}
+
+void os_wait(const _Atomic uint32_t *word, uint32_t expected)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+void os_wake(const _Atomic uint32_t *word, int count)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}

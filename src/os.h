@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* All that the allocator asks of the kernel. The only module that includes <sys/mman.h>.
+ *
+ * Nothing here allocates. Functions that return a pointer return NULL on failure, those that
+ * return a bool return false; errno may change, callers that must preserve it save it. */
+#ifndef POOLMALLOC_OS_H
+#define POOLMALLOC_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The kernel's page size in bytes (4, 16 or 64 KiB). */
+size_t os_page_bytes(void);
+
+/* Maps zeroed memory, not counted against overcommit until touched.
+ * bytes: > 0, rounded up to OS pages; alignment: a power of two; hint: wanted address or NULL;
+ * name: shown in /proc/PID/maps where the kernel can, a literal. */
+void *os_map(size_t bytes, size_t alignment, void *hint, const char *name);
+bool os_unmap(void *start, size_t bytes);
+
+/* Resizes a mapping where it is (target NULL) or moves it over the mapping at target, which is of
+ * new_bytes. false: it stays as it was. */
+bool os_remap(void *start, size_t old_bytes, size_t new_bytes, void *target);
+
+/* Drops the contents of whole OS pages, keeps the addresses; they read as zero afterwards. */
+bool os_purge(void *start, size_t bytes);
+
+/* Makes pages resident at once, as a write to each would. false: not supported here. */
+bool os_populate(void *start, size_t bytes);
+
+/* Asks for huge pages in a span. */
+bool os_advise_huge(void *start, size_t bytes);
+
+/* CPUs this process may use: the smaller of its affinity and its cgroup's cpu.max, at least 1. */
+struct os_cpu_limits {
+    unsigned affinity; /* CPUs in the affinity mask */
+    unsigned quota;    /* CPUs worth of cpu.max, rounded up; 0: no quota */
+    unsigned usable;   /* what results */
+};
+struct os_cpu_limits os_cpu_limits(void);
+
+uint64_t os_now_ms(void); /* monotone, about 4 ms coarse, no system call where there is a vDSO */
+uint64_t os_random(void);
+uint32_t os_process_id(void);
+uint32_t os_thread_id(void);
+
+/* The environment may not be there yet in the very first calls of a process: false then. */
+bool os_environment_is_ready(void);
+/* NULL: not set, or the process runs with raised privileges (AT_SECURE). */
+const char *os_environment(const char *name);
+
+void os_write(int descriptor, const char *text, size_t bytes);
+/* Reads a whole small file, NUL-terminates. Returns its length, or -1. */
+long os_read_file(const char *path, char *text, size_t capacity);
+
+/* Waits while *word == expected. May wake early. */
+void os_wait(const _Atomic uint32_t *word, uint32_t expected);
+void os_wake(const _Atomic uint32_t *word, int count);
+
+/* For tests: the n-th call from now that maps, remaps or purges fails, and `count` after it. */
+void os_fail_after(unsigned calls, unsigned count);
+/* For tests: pretend another page size (a multiple of the real one); 0 ends it. */
+void os_pretend_page_bytes(size_t bytes);
+
+#endif
