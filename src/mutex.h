@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A futex lock of one word that names its holder, so that a forked child can tell the locks of
+ * threads that are gone from its own.
+ *
+ *     word: 0 free, else holder's thread id | WAITERS when somebody sleeps on it
+ *
+ * Source: Drepper 2011, "Futexes are tricky", mutex 3, with the holder in place of the 1. */
+#ifndef POOLMALLOC_MUTEX_H
+#define POOLMALLOC_MUTEX_H
+
+#include "compiler.h"
+#include "self.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct CAPABILITY("mutex") mutex {
+    _Atomic uint32_t word;
+    uint32_t waits; /* times a thread had to sleep; guarded by this lock */
+};
+
+COLD NOINLINE void mutex_lock_slow(struct mutex *mutex);
+COLD NOINLINE void mutex_wake_slow(struct mutex *mutex);
+
+static inline bool mutex_try_lock(struct mutex *mutex)
+    TRY_ACQUIRES(true, *mutex) NO_THREAD_SAFETY_ANALYSIS
+{
+    uint32_t free_word = 0;
+    /* acquire: pairs with the release in mutex_unlock */
+    return atomic_compare_exchange_strong_explicit(&mutex->word, &free_word,
+                                                   self_current->thread_id, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+static inline void mutex_lock(struct mutex *mutex) ACQUIRES(*mutex) NO_THREAD_SAFETY_ANALYSIS
+{
+    if (unlikely(!mutex_try_lock(mutex))) {
+        mutex_lock_slow(mutex);
+    }
+}
+
+static inline void mutex_unlock(struct mutex *mutex) RELEASES(*mutex) NO_THREAD_SAFETY_ANALYSIS
+{
+    uint32_t word = atomic_exchange_explicit(&mutex->word, 0, memory_order_release);
+    if (unlikely(word != self_current->thread_id)) {
+        mutex_wake_slow(mutex);
+    }
+}
+
+static inline bool mutex_is_held(struct mutex *mutex)
+{
+    return atomic_load_explicit(&mutex->word, memory_order_relaxed) != 0;
+}
+
+/* In a forked child: was the lock held by a thread that does not exist here? It is free then. */
+bool mutex_abandon(struct mutex *mutex);
+
+#endif
