@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "chunk.h"
+
+#include "meta.h"
+#include "mutex.h"
+#include "os.h"
+#include "page_map.h"
+#include "panic.h"
+
+#include <string.h>
+
+/* Descriptors of chunks that were unmapped, all free but for stale dirty bits. */
+static struct {
+    struct mutex lock; /* guards first */
+    struct chunk *first;
+} recycled;
+
+static struct chunk *descriptor_create(void)
+{
+    mutex_lock(&recycled.lock);
+    struct chunk *chunk = recycled.first;
+    if (chunk != NULL) {
+        recycled.first = (struct chunk *)(void *)chunk->link.next;
+    }
+    mutex_unlock(&recycled.lock);
+    return chunk != NULL ? chunk : meta_alloc(sizeof(*chunk), os_page_bytes());
+}
+
+static void descriptor_destroy(struct chunk *chunk)
+{
+    mutex_lock(&recycled.lock);
+    chunk->link.next = (struct list *)(void *)recycled.first;
+    recycled.first = chunk;
+    mutex_unlock(&recycled.lock);
+}
+
+struct chunk *chunk_create(struct arena *arena, void *hint)
+{
+    struct chunk *chunk = descriptor_create();
+    if (chunk == NULL) {
+        return NULL;
+    }
+    char *base = os_map(CHUNK_BYTES, CHUNK_BYTES, hint, "poolmalloc chunk");
+    if (base == NULL) {
+        goto no_memory;
+    }
+    if (!page_map_cover(base, CHUNK_BYTES)) {
+        goto not_covered;
+    }
+    chunk->arena = arena;
+    chunk->base = base;
+    memset(chunk->dirty, 0, sizeof(chunk->dirty));
+    memset(chunk->aged, 0, sizeof(chunk->aged));
+    page_map_set_chunk(base, chunk);
+    return chunk;
+
+not_covered:
+    os_unmap(base, CHUNK_BYTES);
+no_memory:
+    descriptor_destroy(chunk);
+    return NULL;
+}
+
+void chunk_destroy(struct chunk *chunk)
+{
+    pm_assert(chunk->used_pages == 0);
+    page_map_set_chunk(chunk->base, NULL);
+    os_unmap(chunk->base, CHUNK_BYTES);
+    descriptor_destroy(chunk);
+}
+
+static void take_pages(struct chunk *chunk, unsigned first, unsigned end)
+{
+    bitmap_set(chunk->in_use, first, end);
+    bitmap_set(chunk->dirty, first, end);
+    bitmap_clear(chunk->aged, first, end);
+    chunk->used_pages = (uint16_t)(chunk->used_pages + (end - first));
+}
+
+static void give_pages(struct chunk *chunk, unsigned first, unsigned end)
+{
+    bitmap_clear(chunk->in_use, first, end);
+    buddy_mark_free(chunk->tree, first, end);
+    chunk->used_pages = (uint16_t)(chunk->used_pages - (end - first));
+}
+
+struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order)
+{
+    unsigned first = buddy_alloc(chunk->tree, pages, order);
+    if (first == BUDDY_NO_PAGE) {
+        return (struct chunk_run){0};
+    }
+    struct page *page = &chunk->pages[first];
+    struct chunk_run run = {page, !bitmap_any(chunk->dirty, first, first + pages)};
+    take_pages(chunk, first, first + pages);
+    page->chunk = chunk;
+    page->run_pages = (uint16_t)pages;
+    return run;
+}
+
+void chunk_free_run(struct page *page)
+{
+    struct chunk *chunk = page->chunk;
+    unsigned first = page_index(chunk, page);
+    give_pages(chunk, first, first + page->run_pages);
+    page->state = PAGE_FREE;
+}
+
+bool chunk_extend_run(struct page *page, unsigned new_pages)
+{
+    struct chunk *chunk = page->chunk;
+    unsigned first = page_index(chunk, page);
+    unsigned end = first + page->run_pages;
+    unsigned new_end = first + new_pages;
+    if (new_end > CHUNK_PAGES || bitmap_any(chunk->in_use, end, new_end)) {
+        return false;
+    }
+    buddy_mark_used(chunk->tree, end, new_end);
+    take_pages(chunk, end, new_end);
+    page->run_pages = (uint16_t)new_pages;
+    return true;
+}
+
+void chunk_shrink_run(struct page *page, unsigned new_pages)
+{
+    struct chunk *chunk = page->chunk;
+    unsigned first = page_index(chunk, page);
+    give_pages(chunk, first + new_pages, first + page->run_pages);
+    page->run_pages = (uint16_t)new_pages;
+}
+
+/* Widens a span over its free neighbours up to OS page bounds, then cuts what is not whole. */
+static struct page_span whole_os_pages(const struct chunk *chunk, struct page_span span)
+{
+    unsigned os_pages = (unsigned)(os_page_bytes() >> PAGE_LOG2);
+    if (os_pages <= 1) {
+        return span;
+    }
+    while (span.first % os_pages != 0 && !bitmap_test(chunk->in_use, span.first - 1)) {
+        span.first--;
+    }
+    while (span.end % os_pages != 0 && !bitmap_test(chunk->in_use, span.end)) {
+        span.end++;
+    }
+    span.first = (unsigned)align_up(span.first, os_pages);
+    span.end = (unsigned)align_down(span.end, os_pages);
+    return span;
+}
+
+struct page_span chunk_reserve_span(struct chunk *chunk, unsigned from)
+{
+    while (from < CHUNK_PAGES) {
+        unsigned first = bitmap_find(chunk->aged, true, from, CHUNK_PAGES);
+        unsigned end = bitmap_find(chunk->aged, false, first, CHUNK_PAGES);
+        struct page_span span = whole_os_pages(chunk, (struct page_span){first, end});
+        if (span.first < span.end) {
+            buddy_mark_used(chunk->tree, span.first, span.end);
+            take_pages(chunk, span.first, span.end);
+            return span;
+        }
+        from = end;
+    }
+    return (struct page_span){CHUNK_PAGES, CHUNK_PAGES};
+}
+
+void chunk_release_span(struct chunk *chunk, struct page_span span, bool is_purged)
+{
+    give_pages(chunk, span.first, span.end);
+    if (is_purged) {
+        bitmap_clear(chunk->dirty, span.first, span.end);
+    }
+}
+
+void chunk_age(struct chunk *chunk)
+{
+    for (unsigned i = 0; i < BITMAP_WORDS(CHUNK_PAGES); i++) {
+        chunk->aged[i] = chunk->dirty[i] & ~chunk->in_use[i];
+    }
+}
+
+static bool pages_are_valid(const struct chunk *chunk)
+{
+    for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+        const struct page *page = &chunk->pages[i];
+        bool is_used = bitmap_test(chunk->in_use, i);
+        bool is_first = page->state == PAGE_SUBPAGE || page->state == PAGE_RUN;
+        if ((is_first && !is_used) ||
+            (bitmap_test(chunk->aged, i) && (is_used || !bitmap_test(chunk->dirty, i)))) {
+            return false;
+        }
+        if (is_first &&
+            bitmap_find(chunk->in_use, false, i, i + page->run_pages) != i + page->run_pages) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Do tree and bitmap agree below this node? */
+static bool tree_matches(const struct chunk *chunk, unsigned node, unsigned order)
+{
+    unsigned first = (node << order) - CHUNK_PAGES;
+    unsigned end = first + (1U << order);
+    if (chunk->tree[node] == 0) {
+        return !bitmap_any(chunk->in_use, first, end);
+    }
+    if (chunk->tree[node] == order + 1) {
+        return bitmap_find(chunk->in_use, false, first, end) == end;
+    }
+    return tree_matches(chunk, 2 * node, order - 1) && tree_matches(chunk, 2 * node + 1, order - 1);
+}
+
+bool chunk_is_valid(const struct chunk *chunk)
+{
+    return buddy_is_valid(chunk->tree) && tree_matches(chunk, BUDDY_ROOT, CHUNK_ORDER) &&
+           chunk->used_pages == bitmap_count(chunk->in_use, CHUNK_PAGES) && pages_are_valid(chunk);
+}
+
+void chunk_abandon_lock(void)
+{
+    if (mutex_abandon(&recycled.lock)) {
+        recycled.first = NULL;
+    }
+}

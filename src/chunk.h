@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* 16 MiB of address space split into pages by one buddy tree. All 2048 pages are usable: the
+ * descriptor lies in metadata memory.
+ *
+ *     struct chunk: page bitmaps | buddy tree 4 KiB | pages 64 KiB | slot bitmaps 128 KiB
+ *     its 16 MiB   | run, 3 pages | subpage 48 B x 170 | free | free, dirty | ...
+ *       pages        0-2            3                    4      5
+ *
+ * A zero-filled descriptor is a free chunk; what of it is never used is never resident.
+ * Page bitmaps: in_use mirrors the tree; dirty: written since it was last known to be zero;
+ * aged: free and dirty since the last step of decay.
+ *
+ * Invariants (chunk_is_valid):
+ *  1. A page is in_use exactly if the tree says it is used; used_pages counts them.
+ *  2. An aged page is dirty and not in_use.
+ *  3. Every page of a run or subpage is in_use.
+ *
+ * Locks: guarded by the owning arena's lock, but for what subpage.h says. */
+#ifndef POOLMALLOC_CHUNK_H
+#define POOLMALLOC_CHUNK_H
+
+#include "bitmap.h"
+#include "buddy.h"
+#include "subpage.h"
+
+struct arena;
+
+struct chunk {
+    struct list link;     /* in one of the arena's usage lists */
+    struct list all_link; /* in the arena's list of all chunks; left only by the purger */
+    struct arena *arena;  /* const while mapped */
+    char *base;           /* const while mapped */
+    uint16_t used_pages;
+    uint8_t usage_list; /* enum chunk_usage */
+    uint8_t epoch;      /* the arena's at creation, see arena.h on fork */
+    uint64_t in_use[BITMAP_WORDS(CHUNK_PAGES)];
+    uint64_t dirty[BITMAP_WORDS(CHUNK_PAGES)];
+    uint64_t aged[BITMAP_WORDS(CHUNK_PAGES)];
+    uint8_t tree[BUDDY_NODES];
+    struct page pages[CHUNK_PAGES];
+    uint64_t slot_words[CHUNK_PAGES * PAGE_WORDS];
+};
+
+struct chunk_run {
+    struct page *page; /* first page; NULL: nothing fits */
+    bool is_zeroed;    /* no page of it was written before */
+};
+
+/* Maps a chunk and enters it into the chunk map. hint: wanted address or NULL.
+ * NULL: out of memory. Takes no arena lock. */
+struct chunk *chunk_create(struct arena *arena, void *hint);
+/* chunk: no page in use, in no list. */
+void chunk_destroy(struct chunk *chunk);
+
+static inline unsigned page_index(const struct chunk *chunk, const struct page *page)
+{
+    return (unsigned)(page - chunk->pages);
+}
+
+static inline char *page_start(const struct page *page)
+{
+    return page->chunk->base + ((size_t)page_index(page->chunk, page) << PAGE_LOG2);
+}
+
+static inline uint64_t *page_words(const struct page *page)
+{
+    return &page->chunk->slot_words[(size_t)page_index(page->chunk, page) * PAGE_WORDS];
+}
+
+/* The descriptor of the page that holds an address of the chunk. */
+static inline struct page *chunk_page(struct chunk *chunk, const void *address)
+{
+    return &chunk->pages[(size_t)((const char *)address - chunk->base) >> PAGE_LOG2];
+}
+
+struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order);
+/* page: as chunk_alloc_run returned it; its pages become free and stay dirty. */
+void chunk_free_run(struct page *page);
+/* Grows a run in place when the pages behind it are free, or gives back its tail. */
+bool chunk_extend_run(struct page *page, unsigned new_pages);
+void chunk_shrink_run(struct page *page, unsigned new_pages);
+
+/* Takes a span of aged pages, whole OS pages, so that it can be purged outside the lock; its pages
+ * count as in use until chunk_release_span. from: where to look on.
+ * first == end: none. */
+struct page_span {
+    unsigned first;
+    unsigned end;
+};
+struct page_span chunk_reserve_span(struct chunk *chunk, unsigned from);
+void chunk_release_span(struct chunk *chunk, struct page_span span, bool is_purged);
+/* One step of decay: what is free and dirty now is aged. */
+void chunk_age(struct chunk *chunk);
+
+/* In a forked child. */
+void chunk_abandon_lock(void);
+
+bool chunk_is_valid(const struct chunk *chunk);
+
+#endif
