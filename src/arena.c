@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "arena.h"
+
+#include "config.h"
+#include "meta.h"
+#include "os.h"
+#include "page_map.h"
+#include "panic.h"
+
+/* Bounds of a usage list in percent: a chunk leaves downwards below min, upwards from max on. */
+static const struct {
+    uint8_t min;
+    uint8_t max;
+} usage_bounds[USAGE_LIST_COUNT] = {
+    [USAGE_INIT] = {0, 25}, [USAGE_0] = {1, 50},    [USAGE_25] = {25, 75},
+    [USAGE_50] = {50, 100}, [USAGE_75] = {75, 100}, [USAGE_100] = {100, 101},
+};
+
+static const uint8_t search_order[] = {USAGE_75, USAGE_50, USAGE_25, USAGE_0, USAGE_INIT};
+
+static struct {
+    struct mutex lock;                            /* guards making an arena, and limit */
+    _Atomic(struct arena *) all[ARENA_MAX_COUNT]; /* release pairs with acquire */
+    _Atomic uint32_t count;
+    struct arena_limit limit; /* count 0: not looked up yet */
+} arenas;
+
+struct arena *arena_at(unsigned index)
+{
+    return atomic_load_explicit(&arenas.all[index], memory_order_acquire);
+}
+
+unsigned arena_count(void)
+{
+    return atomic_load_explicit(&arenas.count, memory_order_acquire);
+}
+
+struct arena_limit arena_limit(void)
+{
+    mutex_lock(&arenas.lock);
+    if (arenas.limit.count == 0) {
+        struct os_cpu_limits cpus = os_cpu_limits();
+        unsigned wanted = config.arenas != 0 ? (unsigned)config.arenas : cpus.usable;
+        arenas.limit = (struct arena_limit){
+            .count = wanted < ARENA_MAX_COUNT ? wanted : ARENA_MAX_COUNT,
+            .affinity_cpus = cpus.affinity,
+            .quota_cpus = cpus.quota,
+            .is_configured = config.arenas != 0,
+        };
+    }
+    struct arena_limit limit = arenas.limit;
+    mutex_unlock(&arenas.lock);
+    return limit;
+}
+
+static struct arena *arena_create(unsigned limit)
+{
+    struct arena *arena = NULL;
+    mutex_lock(&arenas.lock);
+    unsigned index = arena_count();
+    if (index < limit && (arena = meta_alloc(sizeof(*arena), 64)) != NULL) {
+        arena->index = index;
+        list_init(&arena->all_chunks);
+        for (unsigned i = 0; i < USAGE_LIST_COUNT; i++) {
+            list_init(&arena->chunks[i]);
+        }
+        for (unsigned i = 0; i <= CLASS_SMALL_LAST; i++) {
+            list_init(&arena->bins[i].subpages);
+        }
+        atomic_store_explicit(&arenas.all[index], arena, memory_order_release);
+        atomic_store_explicit(&arenas.count, index + 1, memory_order_release);
+    }
+    mutex_unlock(&arenas.lock);
+    return arena;
+}
+
+static struct arena *least_used(void)
+{
+    struct arena *best = NULL;
+    uint32_t fewest = UINT32_MAX;
+    for (unsigned i = 0; i < arena_count(); i++) {
+        struct arena *arena = arena_at(i);
+        uint32_t threads = atomic_load_explicit(&arena->thread_count, memory_order_relaxed);
+        if (threads < fewest) {
+            fewest = threads;
+            best = arena;
+        }
+    }
+    return best;
+}
+
+/* The first arena needs no look at the CPUs, so a program of one thread never pays for it. */
+struct arena *arena_join(void)
+{
+    struct arena *arena = least_used();
+    if (arena == NULL) {
+        arena = arena_create(1);
+    } else if (atomic_load_explicit(&arena->thread_count, memory_order_relaxed) != 0) {
+        struct arena *fresh = arena_create(arena_limit().count);
+        arena = fresh != NULL ? fresh : arena;
+    }
+    if (arena == NULL && (arena = least_used()) == NULL) {
+        return NULL;
+    }
+    atomic_fetch_add_explicit(&arena->thread_count, 1, memory_order_relaxed);
+    return arena;
+}
+
+void arena_leave(struct arena *arena)
+{
+    atomic_fetch_sub_explicit(&arena->thread_count, 1, memory_order_relaxed);
+}
+
+/* Lowest address first. The lists are short and changed rarely: a list spans a quarter of usage. */
+static void list_chunk_locked(struct arena *arena, struct chunk *chunk, enum chunk_usage usage)
+    REQUIRES(arena->lock)
+{
+    struct list *head = &arena->chunks[usage];
+    struct list *position = head;
+    while (position->next != head &&
+           list_entry(position->next, struct chunk, link)->base < chunk->base) {
+        position = position->next;
+    }
+    list_insert_after(position, &chunk->link);
+    chunk->usage_list = (uint8_t)usage;
+}
+
+void arena_settle_chunk_locked(struct arena *arena, struct chunk *chunk)
+{
+    unsigned percent = chunk->used_pages * 100U / CHUNK_PAGES;
+    if (percent == 0 && chunk->used_pages != 0) {
+        percent = 1;
+    }
+    unsigned usage = chunk->usage_list;
+    while (percent >= usage_bounds[usage].max) {
+        usage++;
+    }
+    while (percent < usage_bounds[usage].min) {
+        usage--;
+    }
+    if (usage != chunk->usage_list) {
+        list_remove(&chunk->link);
+        list_chunk_locked(arena, chunk, usage);
+    }
+}
+
+static struct chunk_run take_run_locked(struct arena *arena, unsigned pages, unsigned order)
+    REQUIRES(arena->lock)
+{
+    for (unsigned i = 0; i < sizeof(search_order); i++) {
+        struct list *head = &arena->chunks[search_order[i]];
+        for (struct list *node = head->next; node != head; node = node->next) {
+            struct chunk *chunk = list_entry(node, struct chunk, link);
+            struct chunk_run run = chunk_alloc_run(chunk, pages, order);
+            if (run.page != NULL) {
+                arena->used_pages += pages;
+                arena_settle_chunk_locked(arena, chunk);
+                return run;
+            }
+        }
+    }
+    return (struct chunk_run){0};
+}
+
+/* Maps outside the lock. */
+static bool grow(struct arena *arena)
+{
+    mutex_lock(&arena->lock);
+    char *hint = arena->lowest_base != NULL ? arena->lowest_base - CHUNK_BYTES : NULL;
+    mutex_unlock(&arena->lock);
+    struct chunk *chunk = chunk_create(arena, hint);
+    if (chunk == NULL) {
+        return false;
+    }
+    mutex_lock(&arena->lock);
+    chunk->epoch = arena->epoch;
+    if (arena->lowest_base == NULL || chunk->base < arena->lowest_base) {
+        arena->lowest_base = chunk->base;
+    }
+    arena->chunk_count++;
+    list_chunk_locked(arena, chunk, USAGE_INIT);
+    list_insert_after(&arena->all_chunks, &chunk->all_link);
+    mutex_unlock(&arena->lock);
+    return true;
+}
+
+struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned order)
+{
+    unsigned pages = size_classes[class].run_pages;
+    unsigned own_order = log2_ceil(pages);
+    struct chunk_run run;
+    do {
+        mutex_lock(&arena->lock);
+        run = take_run_locked(arena, pages, order > own_order ? order : own_order);
+        if (likely(run.page != NULL)) {
+            run.page->class = (uint8_t) class;
+            arena->run_count[class]++;
+        }
+        mutex_unlock(&arena->lock);
+    } while (unlikely(run.page == NULL) && grow(arena));
+    return run;
+}
+
+void arena_free_run(struct page *page)
+{
+    struct chunk *chunk = page->chunk;
+    struct arena *arena = chunk->arena;
+    mutex_lock(&arena->lock);
+    if (likely(chunk->epoch == arena->epoch)) {
+        arena->used_pages -= page->run_pages;
+        arena->run_count[page->class]--;
+        chunk_free_run(page);
+        arena_settle_chunk_locked(arena, chunk);
+    }
+    mutex_unlock(&arena->lock);
+}
+
+struct arena_block arena_alloc_normal(struct arena *arena, unsigned class, unsigned order)
+{
+    struct chunk_run run = arena_alloc_run(arena, class, order);
+    if (run.page == NULL) {
+        return (struct arena_block){0};
+    }
+    run.page->state = PAGE_RUN;
+    char *start = page_start(run.page);
+    page_map_set_class(start, 1, class);
+    return (struct arena_block){start, run.is_zeroed};
+}
+
+struct arena_block arena_alloc_normal_anywhere(struct arena *own, unsigned class, unsigned order)
+{
+    struct arena_block block = arena_alloc_normal(own, class, order);
+    for (unsigned i = 0; unlikely(block.start == NULL) && i < arena_count(); i++) {
+        block = arena_alloc_normal(arena_at(i), class, order);
+    }
+    return block;
+}
+
+struct page *arena_normal_page(const void *start)
+{
+    struct chunk *chunk = page_map_chunk(start);
+    struct page *page = chunk == NULL ? NULL : chunk_page(chunk, start);
+    if (page == NULL || page->state != PAGE_RUN) {
+        panic_at(FATAL_DOUBLE_FREE, start, 0, "a run of pages");
+    }
+    if (page_start(page) != start) {
+        panic_at(FATAL_INTERIOR, start, size_class_bytes(page->class), "-byte run");
+    }
+    return page;
+}
+
+void arena_free_normal(struct page *page)
+{
+    page_map_set_class(page_start(page), 1, CLASS_NONE);
+    arena_free_run(page);
+}
+
+bool arena_resize_normal(struct page *page, unsigned new_class)
+{
+    struct chunk *chunk = page->chunk;
+    struct arena *arena = chunk->arena;
+    unsigned old_pages = page->run_pages;
+    unsigned new_pages = size_classes[new_class].run_pages;
+    mutex_lock(&arena->lock);
+    bool done = chunk->epoch == arena->epoch;
+    if (done && new_pages > old_pages) {
+        done = chunk_extend_run(page, new_pages);
+    } else if (done) {
+        chunk_shrink_run(page, new_pages);
+    }
+    if (done) {
+        arena->used_pages += new_pages;
+        arena->used_pages -= old_pages;
+        arena->run_count[page->class]--;
+        arena->run_count[new_class]++;
+        page->class = (uint8_t)new_class;
+        page_map_set_class(page_start(page), 1, new_class);
+        arena_settle_chunk_locked(arena, chunk);
+    }
+    mutex_unlock(&arena->lock);
+    return done;
+}
+
+static bool lists_are_valid_locked(struct arena *arena) REQUIRES(arena->lock)
+{
+    uint64_t used_pages = 0;
+    for (unsigned usage = 0; usage < USAGE_LIST_COUNT; usage++) {
+        struct list *head = &arena->chunks[usage];
+        for (struct list *node = head->next; node != head; node = node->next) {
+            struct chunk *chunk = list_entry(node, struct chunk, link);
+            unsigned percent = chunk->used_pages * 100U / CHUNK_PAGES;
+            used_pages += chunk->used_pages;
+            if (chunk->arena != arena || chunk->usage_list != usage ||
+                percent >= usage_bounds[usage].max || !chunk_is_valid(chunk)) {
+                return false;
+            }
+        }
+    }
+    return used_pages == arena->used_pages;
+}
+
+bool arena_is_valid(struct arena *arena)
+{
+    mutex_lock(&arena->lock);
+    bool is_valid = lists_are_valid_locked(arena);
+    mutex_unlock(&arena->lock);
+    return is_valid;
+}
+
+void arena_abandon_locks(struct arena *arena)
+{
+    if (mutex_abandon(&arena->lock)) {
+        arena->epoch++;
+        arena->used_pages = 0;
+        list_init(&arena->all_chunks);
+        for (unsigned i = 0; i < USAGE_LIST_COUNT; i++) {
+            list_init(&arena->chunks[i]);
+        }
+    }
+    for (unsigned i = 0; i <= CLASS_SMALL_LAST; i++) {
+        struct bin *bin = &arena->bins[i];
+        if (mutex_abandon(&bin->lock)) {
+            bin->epoch++;
+            bin->free_slots = 0;
+            list_init(&bin->subpages);
+        }
+    }
+    for (unsigned i = 0; i <= CLASS_NORMAL_LAST; i++) {
+        depot_abandon(&arena->depots[i]);
+    }
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "depot.h"
+
+static struct {
+    _Atomic size_t limit_bytes;
+    _Atomic size_t reserved_bytes;
+} budget CACHE_ALIGNED = {.limit_bytes = 4 << 20};
+
+static void count(struct depot *depot, int magazines, int slots)
+{
+    atomic_fetch_add_explicit(&depot->magazine_count, (uint32_t)magazines, memory_order_relaxed);
+    atomic_fetch_add_explicit(&depot->slot_count, (uint32_t)slots, memory_order_relaxed);
+}
+
+void depot_put(struct depot *depot, struct magazine *magazine)
+{
+    count(depot, 1, magazine->count);
+    cds_lfs_push(&depot->fresh, &magazine->node);
+}
+
+struct magazine *depot_take(struct depot *depot)
+{
+    if (atomic_load_explicit(&depot->magazine_count, memory_order_relaxed) == 0) {
+        return NULL;
+    }
+    mutex_lock(&depot->pop_lock);
+    struct cds_lfs_node *node = __cds_lfs_pop(&depot->fresh);
+    if (node == NULL) {
+        node = __cds_lfs_pop(&depot->victim);
+    }
+    mutex_unlock(&depot->pop_lock);
+    struct magazine *magazine = magazine_of(node);
+    if (magazine != NULL) {
+        count(depot, -1, -magazine->count);
+    }
+    return magazine;
+}
+
+struct magazine *depot_age(struct depot *depot)
+{
+    mutex_lock(&depot->pop_lock);
+    struct cds_lfs_head *old = __cds_lfs_pop_all(&depot->victim);
+    struct cds_lfs_head *fresh = __cds_lfs_pop_all(&depot->fresh);
+    depot->victim.head = fresh; /* nobody pushes to victim, takers hold pop_lock */
+    mutex_unlock(&depot->pop_lock);
+    struct magazine *first = old == NULL ? NULL : magazine_of(&old->node);
+    for (struct magazine *magazine = first; magazine != NULL; magazine = magazine_next(magazine)) {
+        count(depot, -1, -magazine->count);
+    }
+    return first;
+}
+
+void depot_abandon(struct depot *depot)
+{
+    if (mutex_abandon(&depot->pop_lock)) {
+        __cds_lfs_init(&depot->fresh);
+        __cds_lfs_init(&depot->victim);
+        atomic_store_explicit(&depot->magazine_count, 0, memory_order_relaxed);
+        atomic_store_explicit(&depot->slot_count, 0, memory_order_relaxed);
+    }
+}
+
+bool budget_reserve(size_t bytes)
+{
+    size_t reserved = atomic_load_explicit(&budget.reserved_bytes, memory_order_relaxed);
+    size_t limit = atomic_load_explicit(&budget.limit_bytes, memory_order_relaxed);
+    do {
+        if (reserved + bytes > limit) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&budget.reserved_bytes, &reserved,
+                                                    reserved + bytes, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+void budget_release(size_t bytes)
+{
+    atomic_fetch_sub_explicit(&budget.reserved_bytes, bytes, memory_order_relaxed);
+}
+
+void budget_force(size_t bytes)
+{
+    atomic_fetch_add_explicit(&budget.reserved_bytes, bytes, memory_order_relaxed);
+}
+
+void budget_set(size_t bytes)
+{
+    atomic_store_explicit(&budget.limit_bytes, bytes, memory_order_relaxed);
+}
+
+size_t budget_bytes(void)
+{
+    return atomic_load_explicit(&budget.limit_bytes, memory_order_relaxed);
+}
+
+size_t budget_reserved_bytes(void)
+{
+    return atomic_load_explicit(&budget.reserved_bytes, memory_order_relaxed);
+}

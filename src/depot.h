@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Full magazines of one class, shared by the threads of an arena, in two generations as in Go's
+ * sync.Pool: what came since the last tick (fresh) and what was there before (victim). A tick
+ * hands the victims back and makes fresh ones victims; taking one rescues it.
+ *
+ * One byte budget for the whole process bounds what depots and thread caches hold together:
+ * budget_reserve before stocking, budget_release after.
+ *
+ * Locks: pop_lock serialises takers, as lfstack asks; putting needs no lock. */
+#ifndef POOLMALLOC_DEPOT_H
+#define POOLMALLOC_DEPOT_H
+
+#include "magazine.h"
+#include "mutex.h"
+
+#include <stddef.h>
+
+struct depot {
+    struct __cds_lfs_stack fresh;
+    struct __cds_lfs_stack victim;
+    struct mutex pop_lock;
+    _Atomic uint32_t magazine_count; /* relaxed: a statistic and a hint that it is worth asking */
+    _Atomic uint32_t slot_count;     /* relaxed: a statistic */
+};
+
+/* magazine: full or partly full, owned by the caller; its budget is already reserved. */
+void depot_put(struct depot *depot, struct magazine *magazine);
+/* NULL: empty. */
+struct magazine *depot_take(struct depot *depot);
+/* One tick: returns the old victims, linked by node.next, for the caller to flush. */
+struct magazine *depot_age(struct depot *depot);
+/* In a forked child: empties a depot that a thread now gone was taking from. */
+void depot_abandon(struct depot *depot);
+
+/* Takes `bytes` from the budget. false: it is spent, nothing was taken. */
+bool budget_reserve(size_t bytes);
+void budget_release(size_t bytes);
+/* For what a thread must have in any case: counted, never refused. */
+void budget_force(size_t bytes);
+void budget_set(size_t bytes);
+size_t budget_bytes(void);
+size_t budget_reserved_bytes(void);
+
+#endif

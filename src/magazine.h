@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A bounded stack of free slots of one class: all that an arena knows of a thread.
+ *
+ *     header | NULL | slot | slot | slot |      |
+ *                   ^ slots[0]          ^ top: the next free place; top[-1] is the next slot
+ *
+ * The word before the first slot is NULL, so that taking from an empty magazine finds NULL without
+ * a test of its own. A magazine moves between threads as one pointer; its slots are never copied.
+ * Owner: one thread, or a depot, or a spare place; ownership passes by atomic exchange.
+ * Source: Bonwick and Adams 2001, "Magazines and Vmem". */
+#ifndef POOLMALLOC_MAGAZINE_H
+#define POOLMALLOC_MAGAZINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <urcu/lfstack.h>
+
+struct magazine {
+    struct cds_lfs_node node; /* in a depot or a stock of empty magazines */
+    uint16_t count;           /* slots held; stale while a thread has it loaded */
+    uint16_t capacity;        /* most slots, at most 1 << room_log2 */
+    uint8_t room_log2;        /* which stock it goes back to */
+    void *guard;              /* always NULL */
+    void *slots[];
+};
+
+enum { MAGAZINE_ROOM_LOG2_MAX = 7 };
+
+/* node: may be NULL, then NULL. */
+static inline struct magazine *magazine_of(struct cds_lfs_node *node)
+{
+    return node == NULL ? NULL : caa_container_of(node, struct magazine, node);
+}
+
+static inline struct magazine *magazine_next(const struct magazine *magazine)
+{
+    return magazine_of(magazine->node.next);
+}
+
+/* An empty magazine. capacity: 1 .. 128. NULL: out of memory. */
+struct magazine *magazine_create(unsigned capacity);
+void magazine_destroy(struct magazine *magazine);
+
+/* In a forked child: forgets the stocks that a thread now gone was using. */
+void magazine_abandon_stocks(void);
+
+#endif

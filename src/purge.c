@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "purge.h"
+
+#include "bin.h"
+#include "config.h"
+#include "os.h"
+#include "tick.h"
+
+#include <string.h>
+
+enum { TICK_MS = 250, SPANS_PER_LOCK = 16 };
+
+static struct {
+    struct mutex lock;             /* one purger at a time; guards next_decay_ms */
+    _Atomic uint64_t next_tick_ms; /* relaxed: who moves it on by exchange does the tick */
+    uint64_t next_decay_ms;
+} purger;
+
+static void age_depot(struct depot *depot, unsigned class)
+{
+    if (atomic_load_explicit(&depot->magazine_count, memory_order_relaxed) == 0) {
+        return;
+    }
+    struct magazine *victim = depot_age(depot);
+    while (victim != NULL) {
+        struct magazine *next = magazine_next(victim);
+        bin_flush(class, victim->slots, victim->count);
+        budget_release(victim->capacity * size_class_bytes(class));
+        magazine_destroy(victim);
+        victim = next;
+    }
+}
+
+static void age_depots(void)
+{
+    for (unsigned i = 0; i < arena_count(); i++) {
+        for (unsigned class = 1; class < CLASS_HUGE; class ++) {
+            age_depot(&arena_at(i)->depots[class], class);
+        }
+    }
+}
+
+/* Purges up to SPANS_PER_LOCK spans of a chunk from page `from` on. Returns where to go on. */
+static unsigned purge_spans(struct arena *arena, struct chunk *chunk, unsigned from)
+{
+    struct page_span spans[SPANS_PER_LOCK];
+    bool is_purged[SPANS_PER_LOCK];
+    unsigned count = 0;
+    mutex_lock(&arena->lock);
+    while (count < SPANS_PER_LOCK && from < CHUNK_PAGES) {
+        spans[count] = chunk_reserve_span(chunk, from);
+        from = spans[count].end;
+        count += spans[count].first < spans[count].end;
+    }
+    mutex_unlock(&arena->lock);
+    if (count == 0) {
+        return CHUNK_PAGES;
+    }
+    size_t purged_pages = 0;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned pages = spans[i].end - spans[i].first;
+        is_purged[i] =
+            os_purge(chunk->base + (size_t)spans[i].first * PAGE_BYTES, (size_t)pages * PAGE_BYTES);
+        purged_pages += is_purged[i] ? pages : 0;
+    }
+    mutex_lock(&arena->lock);
+    for (unsigned i = 0; i < count; i++) {
+        chunk_release_span(chunk, spans[i], is_purged[i]);
+    }
+    arena->purged_bytes += purged_pages * PAGE_BYTES;
+    arena->purge_calls += count;
+    arena_settle_chunk_locked(arena, chunk);
+    mutex_unlock(&arena->lock);
+    return from;
+}
+
+/* Takes a chunk that is free as a whole and long enough out of the arena, if another one stays. */
+static bool withdraw_chunk(struct arena *arena, struct chunk *chunk)
+{
+    mutex_lock(&arena->lock);
+    struct list *init = &arena->chunks[USAGE_INIT];
+    bool is_spare = chunk->used_pages == 0 && chunk->usage_list == USAGE_INIT &&
+                    (init->next != &chunk->link || init->prev != &chunk->link) &&
+                    memcmp(chunk->aged, chunk->dirty, sizeof(chunk->dirty)) == 0;
+    if (is_spare) {
+        list_remove(&chunk->link);
+        list_remove(&chunk->all_link);
+        arena->chunk_count--;
+        arena->purged_bytes += bitmap_count(chunk->dirty, CHUNK_PAGES) * (size_t)PAGE_BYTES;
+    }
+    mutex_unlock(&arena->lock);
+    return is_spare;
+}
+
+/* The all-list changes at its head only, but for us: `next` stays good outside the lock. */
+static struct chunk *chunk_after(struct arena *arena, struct list *node)
+{
+    mutex_lock(&arena->lock);
+    struct list *next = node->next;
+    mutex_unlock(&arena->lock);
+    return next == &arena->all_chunks ? NULL : list_entry(next, struct chunk, all_link);
+}
+
+static void decay_arena(struct arena *arena)
+{
+    struct chunk *next;
+    for (struct chunk *chunk = chunk_after(arena, &arena->all_chunks); chunk != NULL;
+         chunk = next) {
+        next = chunk_after(arena, &chunk->all_link);
+        if (withdraw_chunk(arena, chunk)) {
+            chunk_destroy(chunk);
+            continue;
+        }
+        for (unsigned from = 0; from < CHUNK_PAGES;) {
+            from = purge_spans(arena, chunk, from);
+        }
+        mutex_lock(&arena->lock);
+        chunk_age(chunk);
+        mutex_unlock(&arena->lock);
+    }
+}
+
+static void decay(void)
+{
+    for (unsigned i = 0; i < arena_count(); i++) {
+        decay_arena(arena_at(i));
+    }
+}
+
+static void set_budget(void)
+{
+    uint64_t used_pages = 0;
+    for (unsigned i = 0; i < arena_count(); i++) {
+        used_pages += arena_at(i)->used_pages;
+    }
+    uint64_t share_bytes = used_pages * PAGE_BYTES / 16;
+    budget_set(share_bytes > config.cache_bytes ? share_bytes : config.cache_bytes);
+}
+
+bool purge_poll(void)
+{
+    uint64_t now_ms = os_now_ms();
+    uint64_t due_ms = atomic_load_explicit(&purger.next_tick_ms, memory_order_relaxed);
+    if (now_ms < due_ms ||
+        !atomic_compare_exchange_strong_explicit(&purger.next_tick_ms, &due_ms, now_ms + TICK_MS,
+                                                 memory_order_relaxed, memory_order_relaxed) ||
+        !mutex_try_lock(&purger.lock)) {
+        return false;
+    }
+    tick_advance();
+    set_budget();
+    age_depots();
+    if (now_ms >= purger.next_decay_ms && config.decay_ms != DECAY_NEVER) {
+        purger.next_decay_ms = now_ms + config.decay_ms / 2;
+        decay();
+    }
+    mutex_unlock(&purger.lock);
+    return true;
+}
+
+bool purge_all(void)
+{
+    uint64_t before = 0;
+    uint64_t after = 0;
+    mutex_lock(&purger.lock);
+    age_depots();
+    age_depots();
+    for (unsigned i = 0; i < arena_count(); i++) {
+        before += arena_at(i)->purged_bytes;
+    }
+    decay();
+    decay();
+    for (unsigned i = 0; i < arena_count(); i++) {
+        after += arena_at(i)->purged_bytes;
+    }
+    mutex_unlock(&purger.lock);
+    return after > before;
+}
+
+void purge_abandon_lock(void)
+{
+    mutex_abandon(&purger.lock);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When memory that nobody uses goes back: the clock of ticks, the ageing of depots, and decay.
+ *
+ * Every 250 ms at most one caller advances the tick: depots hand their victims to the bitmaps.
+ * Twice per decay_ms pages that were free and dirty at the step before, and still are, are purged:
+ * a page goes back between half and one decay_ms after its last use. Spans are chosen under the
+ * arena's lock, in address order, and purged outside it while they count as in use. A chunk that
+ * is free as a whole is unmapped instead, but for one per arena.
+ *
+ * Locks: one purger at a time, which others do not wait for. */
+#ifndef POOLMALLOC_PURGE_H
+#define POOLMALLOC_PURGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads the clock and does what is due. true: the tick was advanced by this call. */
+bool purge_poll(void);
+
+/* Gives back all that depots and free pages hold, now. true: something was given back. */
+bool purge_all(void);
+
+/* In a forked child. */
+void purge_abandon_lock(void);
+
+#endif
