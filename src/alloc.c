@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The public allocating functions. The hot path comes first: pm_malloc and pm_free of a small
+ * block touch the thread cache, one table and the page map, and nothing else; everything below is
+ * what they do not do. */
+#include "poolmalloc.h"
+
+#include "bin.h"
+#include "config.h"
+#include "huge.h"
+#include "page_map.h"
+#include "panic.h"
+#include "tcache.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+static void *alloc_slow(size_t bytes);
+static void free_slow(void *block);
+
+HOT PUBLIC void *pm_malloc(size_t bytes)
+{
+    if (likely(bytes <= SMALL_MAX_BYTES)) {
+        unsigned class = size_class_of_small(bytes);
+        struct tcache *tcache = tcache_current();
+        void **top = tcache->tops[class];
+        void *slot = top[-1];
+        if (likely(slot != NULL)) {
+            tcache->tops[class] = top - 1;
+            return slot;
+        }
+    }
+    return alloc_slow(bytes);
+}
+
+HOT PUBLIC void pm_free(void *block)
+{
+    /* Class 0 (NULL, foreign) and huge have no bins: they are always full. */
+    unsigned class = page_map_class(block);
+    struct tcache *tcache = tcache_current();
+    void **top = tcache->tops[class];
+    if (unlikely(top == tcache->limits[class])) {
+        free_slow(block);
+        return;
+    }
+    *top = block;
+    tcache->tops[class] = top + 1;
+}
+
+/* ---- Allocating, slow -------------------------------------------------------------------- */
+
+static void *no_memory(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* A block of a normal or huge class. order: log2 of the pages it must be aligned to. */
+static struct arena_block alloc_large(unsigned class, size_t bytes, unsigned order)
+{
+    if (class == CLASS_HUGE) {
+        return (struct arena_block){huge_alloc(bytes, (size_t)PAGE_BYTES << order), true};
+    }
+    if (order == 0 && bytes <= config.cached_max) {
+        return (struct arena_block){tcache_alloc_slow(class, bytes), false};
+    }
+    struct arena *arena = tcache_own_arena();
+    return arena == NULL ? (struct arena_block){0}
+                         : arena_alloc_normal_anywhere(arena, class, order);
+}
+
+NOINLINE static void *alloc_slow(size_t bytes)
+{
+    void *block;
+    if (likely(bytes <= SMALL_MAX_BYTES)) {
+        block = tcache_alloc_slow(size_class_of_small(bytes), bytes);
+    } else {
+        block = bytes > PTRDIFF_MAX ? NULL : alloc_large(size_class_of(bytes), bytes, 0).start;
+    }
+    return likely(block != NULL) ? block : no_memory();
+}
+
+HOT PUBLIC void *pm_calloc(size_t count, size_t bytes)
+{
+    size_t total_bytes;
+    if (unlikely(__builtin_mul_overflow(count, bytes, &total_bytes) || total_bytes > PTRDIFF_MAX)) {
+        return no_memory();
+    }
+    struct arena_block block = {0};
+    if (likely(total_bytes <= SMALL_MAX_BYTES)) {
+        block.start = pm_malloc(total_bytes);
+    } else {
+        block = alloc_large(size_class_of(total_bytes), total_bytes, 0);
+    }
+    if (unlikely(block.start == NULL)) {
+        return no_memory();
+    }
+    return block.is_zeroed ? block.start : memset(block.start, 0, total_bytes);
+}
+
+/* alignment: a power of two. */
+static void *alloc_aligned(size_t alignment, size_t bytes)
+{
+    if (bytes > PTRDIFF_MAX || alignment > PTRDIFF_MAX) {
+        return NULL;
+    }
+    if (alignment <= SLOT_ALIGN_BYTES) {
+        return pm_malloc(bytes);
+    }
+    if (alignment > CHUNK_BYTES) {
+        /* A huge mapping is longer than a chunk: page_map.h counts on it. */
+        return huge_alloc(bytes > NORMAL_MAX_BYTES ? bytes : NORMAL_MAX_BYTES + 1, alignment);
+    }
+    unsigned class = size_class_of_aligned(bytes, alignment);
+    if (size_class_is_small(class)) {
+        return pm_malloc(size_class_bytes(class));
+    }
+    unsigned order = alignment <= PAGE_BYTES ? 0 : log2_floor(alignment) - PAGE_LOG2;
+    return alloc_large(class, class == CLASS_HUGE ? bytes : size_class_bytes(class), order).start;
+}
+
+PUBLIC void *pm_aligned_alloc(size_t alignment, size_t bytes)
+{
+    if (!is_power_of_two(alignment)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    void *block = alloc_aligned(alignment, bytes);
+    return likely(block != NULL) ? block : no_memory();
+}
+
+PUBLIC int pm_posix_memalign(void **block, size_t alignment, size_t bytes)
+{
+    if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0) {
+        return EINVAL;
+    }
+    int saved_errno = errno;
+    void *aligned = alloc_aligned(alignment, bytes);
+    errno = saved_errno;
+    if (aligned == NULL) {
+        return ENOMEM;
+    }
+    *block = aligned;
+    return 0;
+}
+
+/* ---- Freeing, slow ----------------------------------------------------------------------- */
+
+/* A pointer that is no block: aborts, or says so once and goes on when the options ask for it. */
+COLD NOINLINE static void misuse(const char *what, const void *address)
+{
+    struct chunk *chunk = page_map_chunk(address);
+    if (chunk != NULL) {
+        bool is_used = bitmap_test(chunk->in_use, page_index(chunk, chunk_page(chunk, address)));
+        panic_at(is_used ? FATAL_INTERIOR : FATAL_DOUBLE_FREE, address, 0, NULL);
+    }
+    if (config.foreign == FOREIGN_ABORT) {
+        panic_at(what, address, 0, NULL);
+    }
+    static _Atomic bool is_said;
+    if (!atomic_exchange(&is_said, true)) {
+        warn_at(what, address);
+    }
+}
+
+static void free_huge(void *block)
+{
+    struct huge *huge = huge_of(block);
+    if (huge == NULL) {
+        misuse(FATAL_FOREIGN, block);
+        return;
+    }
+    huge_free(huge);
+}
+
+NOINLINE static void free_slow(void *block)
+{
+    if (block == NULL) {
+        return;
+    }
+    int saved_errno = errno;
+    unsigned class = page_map_class(block);
+    if (class == CLASS_HUGE) {
+        free_huge(block);
+    } else if (class == CLASS_NONE) {
+        misuse(FATAL_FOREIGN, block);
+    } else if (size_class_bytes(class) <= config.cached_max) {
+        tcache_free_slow(class, block);
+    } else {
+        arena_free_normal(arena_normal_page(block));
+    }
+    errno = saved_errno;
+}
+
+/* ---- Sizes ------------------------------------------------------------------------------- */
+
+/* 0: not a block of ours. */
+static size_t usable_bytes(const void *block)
+{
+    unsigned class = page_map_class(block);
+    if (likely(class != CLASS_HUGE)) {
+        return size_class_bytes(class);
+    }
+    const struct huge *huge = huge_of(block);
+    return huge == NULL ? 0 : huge->bytes;
+}
+
+PUBLIC size_t pm_usable_size(const void *block)
+{
+    size_t bytes = usable_bytes(block);
+    if (unlikely(bytes == 0 && block != NULL)) {
+        misuse(FATAL_FOREIGN_USABLE, block);
+    }
+    return bytes;
+}
+
+/* Does the block stay where it is? It must not be so large for it that memory is wasted. */
+static bool resize_in_place(void *block, size_t old_bytes, size_t new_bytes)
+{
+    if (new_bytes <= old_bytes && new_bytes >= old_bytes / 2) {
+        return true;
+    }
+    if (old_bytes <= SMALL_MAX_BYTES || new_bytes <= SMALL_MAX_BYTES ||
+        old_bytes > NORMAL_MAX_BYTES || new_bytes > NORMAL_MAX_BYTES) {
+        return false;
+    }
+    return arena_resize_normal(arena_normal_page(block), size_class_of(new_bytes));
+}
+
+static void *move(void *block, size_t old_bytes, size_t new_bytes)
+{
+    void *moved = pm_malloc(new_bytes);
+    if (unlikely(moved == NULL)) {
+        return new_bytes < old_bytes ? block : NULL;
+    }
+    memcpy(moved, block, old_bytes < new_bytes ? old_bytes : new_bytes);
+    pm_free(block);
+    return moved;
+}
+
+/* block: live or foreign; new_bytes: not 0. */
+static void *resize(void *block, size_t new_bytes)
+{
+    size_t old_bytes = usable_bytes(block);
+    if (unlikely(old_bytes == 0)) {
+        misuse(FATAL_FOREIGN_REALLOC, block);
+        return NULL;
+    }
+    if (unlikely(new_bytes > PTRDIFF_MAX)) {
+        return no_memory();
+    }
+    if (resize_in_place(block, old_bytes, new_bytes)) {
+        return block;
+    }
+    if (old_bytes > NORMAL_MAX_BYTES && new_bytes > NORMAL_MAX_BYTES) {
+        void *resized = huge_resize(huge_of(block), new_bytes);
+        return resized != NULL ? resized : no_memory();
+    }
+    return move(block, old_bytes, new_bytes);
+}
+
+PUBLIC void *pm_realloc(void *block, size_t bytes)
+{
+    if (block == NULL) {
+        return pm_malloc(bytes);
+    }
+    if (bytes == 0) {
+        pm_free(block);
+        return NULL;
+    }
+    return resize(block, bytes);
+}
+
+PUBLIC void *pm_reallocarray(void *block, size_t count, size_t bytes)
+{
+    size_t total_bytes;
+    if (__builtin_mul_overflow(count, bytes, &total_bytes)) {
+        return no_memory();
+    }
+    return pm_realloc(block, total_bytes);
+}
