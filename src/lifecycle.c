@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What happens at the start, at fork and at the end of a process. Nothing relies on the start
+ * having happened: the first malloc of the dynamic loader comes before it. */
+#include "arena.h"
+#include "config.h"
+#include "huge.h"
+#include "magazine.h"
+#include "purge.h"
+#include "stats.h"
+#include "tcache.h"
+
+#include <pthread.h>
+
+/* No prepare handler: no lock is held across fork. What a thread now gone held is forgotten. */
+static void after_fork_in_child(void)
+{
+    purge_abandon_lock();
+    magazine_abandon_stocks();
+    huge_abandon_lock();
+    tcache_abandon_lock();
+    chunk_abandon_lock();
+    for (unsigned i = 0; i < arena_count(); i++) {
+        arena_abandon_locks(arena_at(i));
+    }
+    tcache_abandon_others();
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    config_load();
+    pthread_atfork(NULL, NULL, after_fork_in_child);
+}
+
+/* Slots that were freed twice and still lie in the cache are found here at the latest. */
+__attribute__((destructor)) static void finish(void)
+{
+    tcache_flush();
+    stats_at_exit();
+}
