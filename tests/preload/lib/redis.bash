@@ -21,12 +21,11 @@ start_redis() {
 redis_session() {
     local request_count=$1 server port
     start_redis || return 1
-    awk 'BEGIN { for (i = 0; i < 20000; i++) { x = i * 7919 % 20011
+    awk -v ORS='\r\n' 'BEGIN { for (i = 0; i < 20000; i++) { x = i * 7919 % 20011
             print "SET key:" i, x; print "LPUSH list:" i % 50, x; print "HSET hash:" i % 20, "f" x, i
             print "ZADD sorted", x, "m" i; if (i % 3 == 0) print "DEL key:" i - 5 } }' |
-        redis-cli -p "$port" >loaded.log || return 1
-    cksum loaded.log
-    redis-benchmark -p "$port" -q -n "$request_count" -c 20 --threads 2 -r 1000 \
+        redis-cli -p "$port" --pipe || return 1
+    redis-benchmark -p "$port" -q -n "$request_count" -c 20 -r 1000 \
         -t set,get,lpush,hset,lrange_100,mset >benchmark.log 2>&1 || return 1
     redis-cli -p "$port" <<<'BGSAVE' >/dev/null
     while [[ $(redis-cli -p "$port" info persistence) == *rdb_bgsave_in_progress:1* ]]; do sleep 0.1; done
