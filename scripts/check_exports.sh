@@ -24,4 +24,5 @@ for pair in malloc:pm_malloc free:pm_free; do
     nm -D "$1" | awk -v a="${pair%:*}" -v b="${pair#*:}" '$3 == a { x = $1 } $3 == b { y = $1 }
         END { if (x == "" || x != y) { print a " is not " b; exit 1 } }' || result=1
 done
+((result == 0)) || echo "exports: if meant, scripts/check_exports.sh --update LIBRARY"
 exit $result

@@ -6,11 +6,11 @@ set -eu
 
 declare -A packages=(
     # what `make` and `make demo` need
-    [build]="gcc g++ make libc6-dev binutils liburcu-dev libncurses-dev pkg-config xz-utils"
+    [build]="gcc g++ make libc6-dev binutils liburcu-dev libncurses-dev pkg-config
+             perl time xz-utils"
     # what `make check` needs: the gates, the unit tests, the real programs
     [check]="clang clang-format clang-tidy cppcheck libcunit1-dev abigail-tools git
-             perl python3 libpython3.11-testsuite sqlite3 redis-server redis-tools openssl tar
-             xz-utils"
+             python3 libpython3.11-testsuite sqlite3 redis-server redis-tools openssl tar"
     # the peers of `make bench`
     [bench]="libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 linux-perf"
     # the slower gates of .ci/run
