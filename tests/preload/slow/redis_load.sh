@@ -5,5 +5,5 @@ source "${BASH_SOURCE%/*}/../lib/same.bash"
 source "${BASH_SOURCE%/*}/../lib/redis.bash"
 need redis-server redis-cli redis-benchmark
 
-same "redis, longer" redis_session 300000
+same "redis, longer" redis_session 60000
 finish
