@@ -59,17 +59,16 @@ outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD
 sources := $(wildcard src/*.c src/cli/*.c preload/*.c tests/*.c tests/*/*.c)
 headers := $(wildcard include/*.h src/*.h src/cli/*.h preload/*.h tests/*.h tests/*/*.h)
 
-# tests/test_M.c is a program; tests/test_M_part.c belongs to it unless src/ has a module M_part.
-unit_names    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-modules       := $(notdir $(basename $(wildcard src/*.[ch])))
-unit_parts    := $(filter-out $(modules),$(filter $(unit_names:%=%_%),$(unit_names)))
-unit_programs := $(patsubst %,$(BUILD)/tests/test_%,$(filter-out $(unit_parts),$(unit_names)))
+# A tests/test_M.c that calls test_main is a program; another tests/test_M_part.c belongs to it.
+unit_names    := $(patsubst tests/test_%.c,test_%,$(wildcard tests/test_*.c))
+unit_mains    := $(patsubst tests/test_%.c,test_%,$(shell grep -l test_main tests/test_*.c))
+unit_parts    := $(filter-out $(unit_mains),$(unit_names))
+unit_programs := $(unit_mains:%=$(BUILD)/tests/%)
 programs_in    = $(patsubst %,$(BUILD)/%,$(basename $(wildcard $(1))))
 abort_programs  := $(call programs_in,tests/abort/*.c)
 core_programs   := $(call programs_in,tests/stress/*.c)
 shared_programs := $(call programs_in,tests/api/*.c tests/api/*.cc tests/examples/*.c)
 fuzz_programs   := $(call programs_in,tests/fuzz/*.c)
-bench_programs  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 preload_tests   := $(sort $(wildcard tests/preload/*.sh))
 slow_tests      := $(sort $(wildcard tests/preload/slow/*.sh))
 # The sanitizers bring their own malloc: they see the pm_ names only.
@@ -80,7 +79,7 @@ test_programs := $(portable_programs) $(if $(filter %san,$(VARIANT)),, \
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help check test test-portable test-slow demo bench benches fuzz install uninstall \
+.PHONY: all help check test test-portable test-slow demo bench fuzz install uninstall \
         format reformat tidy cppcheck floors imports exports abi clean
 
 # ---- Outputs -------------------------------------------------------------------------------------
@@ -128,8 +127,8 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(core)
 
 $(unit_programs): LDLIBS += $(if $(FOREIGN),,-lcunit)
 $(unit_programs): CPPFLAGS += -Itests
-$(foreach name,$(unit_names:%=$(BUILD)/tests/test_%),$(eval $(filter $(name),$(unit_programs)): \
-    $(patsubst %,$(BUILD)/obj/tests/test_%.o,$(filter $(notdir $(name:$(BUILD)/tests/test_%=%))_%,$(unit_parts)))))
+$(foreach name,$(unit_mains),$(eval $(BUILD)/tests/$(name): \
+    $(patsubst %,$(BUILD)/obj/tests/%.o,$(filter $(name)_%,$(unit_parts)))))
 $(fuzz_programs): $(BUILD)/obj/tests/fuzz_replay.o
 
 # API tests and examples link the library as its users do.
@@ -137,11 +136,6 @@ $(shared_programs): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libpoolmal
 	@mkdir -p $(@D)
 	$(call Q,LINK,$@)$(if $(wildcard tests/$*.cc),$(CXX),$(CC)) -pthread $(CFLAGS) $(LDFLAGS) $< \
 	    -L$(BUILD) -lpoolmalloc -Wl,-rpath,'$$ORIGIN/../..' -o $@
-
-# A benchmark calls malloc and is linked with no allocator: the runner preloads one.
-$(bench_programs): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
-	@mkdir -p $(@D)
-	$(call Q,LINK,$@)$(LINK) $^ -lm -o $@
 
 # The gates and tests are commands for scripts/run_checks.sh, which sums what they say.
 gates := $(addprefix gate:,format tidy floors imports exports abi)
@@ -208,8 +202,9 @@ demo: ## install what is missing, run a real program on the pool and beside glib
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@scripts/demo.sh $(abspath $(library))
 
-benches: $(bench_programs)
-bench: all benches ## time and peak memory beside glibc, jemalloc, mimalloc and tcmalloc
+bench: ## time and peak memory beside glibc, jemalloc, mimalloc and tcmalloc
+	@scripts/install_packages.sh build bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@scripts/bench.sh
 
 man_pages := $(wildcard docs/*.[1-8])
