@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The library may call only what is listed here: nothing that may itself call malloc (printf, dlsym,
+# fopen ...), so that no allocation ever re-enters the allocator.
+set -eu
+allowed='
+    # memory and strings: pure
+    memcpy memmove memset memcmp strlen strcmp strncmp memchr strchr
+    # the kernel
+    syscall mmap munmap mremap madvise mprotect prctl sysconf write open openat read close abort
+    raise getpid gettid clock_gettime nanosleep sched_getaffinity sched_yield getauxval
+    __errno_location environ __environ
+    # threads: key destructors and fork handlers; glibc keeps the first 32 keys and the first 48
+    # handlers in static memory and may allocate beyond, never while a lock of ours is held
+    pthread_self pthread_key_create pthread_setspecific pthread_getspecific
+    pthread_create pthread_detach pthread_sigmask pthread_attr_init pthread_attr_destroy
+    pthread_attr_setstacksize pthread_attr_setdetachstate pthread_atfork __register_atfork
+    __cxa_atexit __cxa_finalize
+    # the new-handler and the exception of a failing operator new, weak: libstdc++ may be absent
+    _ZSt15get_new_handlerv _ZSt17__throw_bad_allocv
+    # the compiler
+    __stack_chk_fail __tls_get_addr _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable
+    __gmon_start__
+'
+forbidden=$(nm -D --undefined-only "$1" | awk '{ sub(/@.*/, "", $NF); print $NF }' |
+    grep -vxFf <(grep -v '#' <<<"$allowed" | tr -s ' ' '\n' | grep .) |
+    grep -vE '^_Z(nw|na|dl|da)' || true) # our own operators, called as the program replaced them
+if [[ -n $forbidden ]]; then
+    echo "imports: not on the list of scripts/check_imports.sh:" $forbidden
+    exit 1
+fi
