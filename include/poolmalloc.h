@@ -77,6 +77,20 @@ int pm_posix_memalign(void **block, size_t alignment, size_t bytes);
  * Source: glibc malloc_usable_size. */
 size_t pm_usable_size(const void *block);
 
+/* As pm_free(block), with the size that was asked for.
+ * block: from pm_malloc, pm_calloc or pm_realloc, or NULL; bytes: the last size asked for it.
+ * Errors: a size that cannot be the block's ends the process with one line and SIGABRT.
+ * Threads: any.
+ * Source: ISO C23 free_sized. */
+void pm_free_sized(void *block, size_t bytes);
+
+/* As pm_free(block), with alignment and size as they were asked for.
+ * block: from pm_aligned_alloc, or NULL; alignment, bytes: as given there.
+ * Errors: a size or an alignment that cannot be the block's ends the process.
+ * Threads: any.
+ * Source: ISO C23 free_aligned_sized. */
+void pm_free_aligned_sized(void *block, size_t alignment, size_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

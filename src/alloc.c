@@ -35,16 +35,18 @@ HOT PUBLIC void *pm_malloc(size_t bytes)
 
 HOT PUBLIC void pm_free(void *block)
 {
-    /* Class 0 (NULL, foreign) and huge have no bins: they are always full. */
-    unsigned class = page_map_class(block);
-    struct tcache *tcache = tcache_current();
-    void **top = tcache->tops[class];
-    if (unlikely(top == tcache->limits[class])) {
-        free_slow(block);
-        return;
+    if (likely(page_map_is_hot(block))) {
+        /* Class 0 (NULL, foreign) and huge have no bins: they are always full. */
+        unsigned class = page_map_class_hot(block);
+        struct tcache *tcache = tcache_current();
+        void **top = tcache->tops[class];
+        if (likely(top != tcache->limits[class])) {
+            *top = block;
+            tcache->tops[class] = top + 1;
+            return;
+        }
     }
-    *top = block;
-    tcache->tops[class] = top + 1;
+    free_slow(block);
 }
 
 /* ---- Allocating, slow -------------------------------------------------------------------- */
@@ -212,6 +214,29 @@ PUBLIC size_t pm_usable_size(const void *block)
         misuse(FATAL_FOREIGN_USABLE, block);
     }
     return bytes;
+}
+
+/* A block keeps at least half of itself in use when it is resized, so a true size is not below. */
+PUBLIC void pm_free_sized(void *block, size_t bytes)
+{
+    size_t usable = usable_bytes(block);
+    if (unlikely(bytes > usable || (bytes < usable / 2 && usable > SLOT_ALIGN_BYTES)) &&
+        usable != 0) {
+        panic_at(FATAL_WRONG_SIZE, block, usable, "-byte block");
+    }
+    pm_free(block);
+}
+
+PUBLIC void pm_free_aligned_sized(void *block, size_t alignment, size_t bytes)
+{
+    size_t usable = usable_bytes(block);
+    if (unlikely(usable != 0 && bytes > usable)) {
+        panic_at(FATAL_WRONG_SIZE, block, usable, "-byte block");
+    }
+    if (unlikely(((uintptr_t)block & (alignment - 1)) != 0)) {
+        panic_at(FATAL_WRONG_ALIGNMENT, block, alignment, "-byte alignment");
+    }
+    pm_free(block);
 }
 
 /* Does the block stay where it is? It must not be so large for it that memory is wasted. */

@@ -62,7 +62,7 @@ bool page_map_cover(const void *start, size_t bytes)
     return true;
 }
 
-unsigned page_map_class_slow(const void *address)
+unsigned page_map_class(const void *address)
 {
     const struct leaf *leaf = leaf_of(address);
     return leaf == NULL ? CLASS_NONE

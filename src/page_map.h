@@ -47,21 +47,24 @@ extern struct hot_leaf page_map_hot; /* written once; the release of number publ
 bool page_map_cover(const void *start, size_t bytes);
 
 /* The following take any address; those that set, only covered ones. */
-unsigned page_map_class_slow(const void *address);
+unsigned page_map_class(const void *address);
 void page_map_set_class(const void *first_page, unsigned pages, unsigned class);
 struct chunk *page_map_chunk(const void *address);
 struct huge *page_map_huge(const void *address);
 void page_map_set_chunk(const void *address, struct chunk *chunk);
 void page_map_set_huge(const void *address, struct huge *huge);
 
-static ALWAYS_INLINE unsigned page_map_class(const void *address)
+static ALWAYS_INLINE bool page_map_is_hot(const void *address)
 {
     /* acquire: pairs with the release in leaf_cover */
-    uintptr_t hot_number = atomic_load_explicit(&page_map_hot.number, memory_order_acquire);
-    if (likely((uintptr_t)address >> LEAF_LOG2 == hot_number)) {
-        return page_map_hot.biased_bytes[(uintptr_t)address >> PAGE_LOG2];
-    }
-    return page_map_class_slow(address);
+    return (uintptr_t)address >> LEAF_LOG2 ==
+           atomic_load_explicit(&page_map_hot.number, memory_order_acquire);
+}
+
+/* address: in the hot leaf. */
+static ALWAYS_INLINE unsigned page_map_class_hot(const void *address)
+{
+    return page_map_hot.biased_bytes[(uintptr_t)address >> PAGE_LOG2];
 }
 
 size_t page_map_mapped_bytes(void);
