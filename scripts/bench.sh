@@ -8,6 +8,7 @@
 #   ALLOCATORS="..."  of glibc jemalloc mimalloc tcmalloc poolmalloc, or paths of libraries
 #   OUT=build/bench   where programs, samples.tsv, values.tsv and results.tsv go
 #
+# The row "instructions" is not in that file: it stands for bench_instructions.sh.
 # The allocators take turns within each row and start one later in each round, so that a slow moment
 # of the machine does not fall on one of them alone.
 set -u
@@ -56,6 +57,7 @@ build_programs() {
         ${CC:-cc} $flags "$source" tests/bench/bench.c tests/bench/batch_queue.c \
             -o "$OUT/$program" || exit 1
     done
+    [ -d "$OUT/repository" ] || scripts/bench_repository.sh "$OUT/repository" || exit 1
 }
 
 # One run; its output lines, nothing if it failed.
@@ -63,11 +65,12 @@ run_row() { # kind cpus library command...
     local kind=$1 cpus=$2 library=$3 pin=()
     shift 3
     [ "$cpus" = 1 ] && pin=(taskset -c "$LAST_CPU")
-    if [ "$kind" = program ]; then
-        set -- "$OUT/measure" "$library" "${STARTS:-1}" "$@"
-    else
-        set -- env LD_PRELOAD="$library" "$OUT/$1" "${@:2}"
-    fi
+    case $kind:$1 in
+    program:scripts/*) set -- "$1" "$library" "${@:2}" ;;
+    program:*) set -- "$OUT/measure" "$library" 1 "$@" ;;
+    start:*) set -- "$OUT/measure" "$library" 1000 "$@" ;;
+    *) set -- env LD_PRELOAD="$library" "$OUT/$1" "${@:2}" ;;
+    esac
     timeout -k 5 "$RUN_SECONDS" "${pin[@]}" "$@" 2>>"$OUT/errors.txt"
 }
 
@@ -115,3 +118,12 @@ echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CP
     "Linux $(uname -r)$versions; median of $ROUNDS rounds"
 awk -v allocators="${names[*]}" -v results="$OUT/results.tsv" -f scripts/bench_table.awk \
     "$OUT/samples.tsv"
+status=$?
+if [[ instructions =~ $ONLY ]]; then
+    pairs=()
+    for name in "${names[@]}"; do
+        pairs+=("$name=${libraries[$name]}")
+    done
+    scripts/bench_instructions.sh "$OUT/pair" "${pairs[@]}"
+fi
+exit "$status"

@@ -142,6 +142,8 @@ function write_results(    i, j, who) {
 END {
     table("Time, ns per operation", "call", "ns", 1, 1, 1.1)
     table("Peak memory, MiB", "call", "peak", 1048576, 1, 1.15)
+    table("Start-up: time, ms", "start", "ns", 1000000, 3, 1.1)
+    table("Start-up: peak memory, MiB", "start", "peak", 1048576, 2, 1.1)
     table("Programs: time, ms", "program", "ns", 1000000, 1, 1.1)
     table("Programs: peak memory, MiB", "program", "peak", 1048576, 1, 1.15)
     if (value_count)

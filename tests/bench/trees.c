@@ -41,13 +41,14 @@ static void tear_down(struct node *node)
     free(node);
 }
 
-static void live_once(unsigned depth)
+static uint64_t live_once(unsigned depth)
 {
-    volatile uint64_t total = 0;
+    uint64_t total = 0;
     struct node *tree = build(depth);
     for (unsigned i = 0; i < WALKS; i++)
         total += sum(tree);
     tear_down(tree);
+    return total;
 }
 
 int main(int argc, char **argv)
@@ -57,11 +58,12 @@ int main(int argc, char **argv)
     uint64_t tree_nodes = (2u << depth) - 1;
     uint64_t trees = argument_number(argv, 2, usage) / tree_nodes;
     struct node *kept = build(depth);
-    live_once(depth);
+    uint64_t expected = live_once(depth);
+    bool all_equal = true;
     uint64_t start_ns = clock_ns();
     for (uint64_t i = 0; i < trees; i++)
-        live_once(depth);
+        all_equal &= live_once(depth) == expected;
     report_time(argv, trees * tree_nodes, clock_ns() - start_ns);
     tear_down(kept);
-    return 0;
+    return all_equal ? 0 : 1;
 }
