@@ -26,11 +26,13 @@ per_call() { # library [function]
         'BEGIN {if (many > few) printf "%.1f", (many - few) / n; else printf "-"}'
 }
 
-# Cycles and instructions per pair, start-up included in ten million pairs.
+# Cycles and instructions of a pair by the processor's counters, start-up spread over ten million.
 by_counters() { # library
+    command -v perf >/dev/null || { echo 'perf is not installed'; return; }
     perf stat -x, -e cycles,instructions env LD_PRELOAD="$1" "$pair" malloc 64 10000000 2>&1 \
-        >/dev/null | awk -F, '$1 ~ /^[0-9]/ {printf "%s %.1f  ", $3, $1 / 11000000}
-                              $1 ~ /not/ {printf "%s %s  ", $3, substr($1, 2, length($1) - 2)}'
+        >/dev/null | awk -F, '
+            $1 ~ /^[0-9]/ {printf "%s %.1f  ", $3, $1 / 11000000; counted = 1}
+            END {if (!counted) printf "not supported here"}'
 }
 
 echo
@@ -44,5 +46,5 @@ for allocator in "$@"; do
         counts=(- - -)
     fi
     printf '%-14s%10s%10s%18s   %s\n' "${allocator%%=*}" "${counts[@]}" \
-        "$(command -v perf >/dev/null && by_counters "$library" || echo 'perf: not installed')"
+        "$(by_counters "$library")"
 done
