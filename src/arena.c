@@ -16,6 +16,13 @@ static const struct {
     [USAGE_50] = {50, 100}, [USAGE_75] = {75, 100}, [USAGE_100] = {100, 101},
 };
 
+enum {
+    GROWTH_SLACK_PAGES = (2 << 20) / PAGE_BYTES,
+    GARBAGE_PAGES = (64 << 20) / PAGE_BYTES,
+};
+
+_Atomic bool arena_wants_purge;
+
 static const uint8_t search_order[] = {USAGE_75, USAGE_50, USAGE_25, USAGE_0, USAGE_INIT};
 
 static struct {
@@ -127,6 +134,9 @@ static void list_chunk_locked(struct arena *arena, struct chunk *chunk, enum chu
 
 void arena_settle_chunk_locked(struct arena *arena, struct chunk *chunk)
 {
+    arena->dirty_pages += chunk->dirty_pages;
+    arena->dirty_pages -= chunk->counted_dirty_pages;
+    chunk->counted_dirty_pages = chunk->dirty_pages;
     unsigned percent = chunk->used_pages * 100U / CHUNK_PAGES;
     if (percent == 0 && chunk->used_pages != 0) {
         percent = 1;
@@ -184,6 +194,20 @@ static bool grow(struct arena *arena)
     return true;
 }
 
+static void want_purge(void)
+{
+    atomic_store_explicit(&arena_wants_purge, true, memory_order_relaxed);
+}
+
+static void note_growth_locked(struct arena *arena, unsigned clean_pages) REQUIRES(arena->lock)
+{
+    arena->grown_pages += clean_pages;
+    if (unlikely(arena->grown_pages > arena->used_pages / 16 + GROWTH_SLACK_PAGES)) {
+        arena->grown_pages = 0;
+        want_purge();
+    }
+}
+
 struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned order)
 {
     unsigned pages = size_classes[class].run_pages;
@@ -195,6 +219,7 @@ struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned o
         if (likely(run.page != NULL)) {
             run.page->class = (uint8_t) class;
             arena->run_count[class]++;
+            note_growth_locked(arena, run.clean_pages);
         }
         mutex_unlock(&arena->lock);
     } while (unlikely(run.page == NULL) && grow(arena));
@@ -211,6 +236,9 @@ void arena_free_run(struct page *page)
         arena->run_count[page->class]--;
         chunk_free_run(page);
         arena_settle_chunk_locked(arena, chunk);
+        if (arena->dirty_pages > arena->used_pages && arena->dirty_pages > GARBAGE_PAGES) {
+            want_purge();
+        }
     }
     mutex_unlock(&arena->lock);
 }
@@ -224,7 +252,7 @@ struct arena_block arena_alloc_normal(struct arena *arena, unsigned class, unsig
     run.page->state = PAGE_RUN;
     char *start = page_start(run.page);
     page_map_set_class(start, 1, class);
-    return (struct arena_block){start, run.is_zeroed};
+    return (struct arena_block){start, run.clean_pages == run.page->run_pages};
 }
 
 struct arena_block arena_alloc_normal_anywhere(struct arena *own, unsigned class, unsigned order)
@@ -284,19 +312,21 @@ bool arena_resize_normal(struct page *page, unsigned new_class)
 static bool lists_are_valid_locked(struct arena *arena) REQUIRES(arena->lock)
 {
     uint64_t used_pages = 0;
+    uint64_t dirty_pages = 0;
     for (unsigned usage = 0; usage < USAGE_LIST_COUNT; usage++) {
         struct list *head = &arena->chunks[usage];
         for (struct list *node = head->next; node != head; node = node->next) {
             struct chunk *chunk = list_entry(node, struct chunk, link);
             unsigned percent = chunk->used_pages * 100U / CHUNK_PAGES;
             used_pages += chunk->used_pages;
+            dirty_pages += chunk->dirty_pages;
             if (chunk->arena != arena || chunk->usage_list != usage ||
                 percent >= usage_bounds[usage].max || !chunk_is_valid(chunk)) {
                 return false;
             }
         }
     }
-    return used_pages == arena->used_pages;
+    return used_pages == arena->used_pages && dirty_pages == arena->dirty_pages;
 }
 
 bool arena_is_valid(struct arena *arena)
@@ -312,6 +342,7 @@ void arena_abandon_locks(struct arena *arena)
     if (mutex_abandon(&arena->lock)) {
         arena->epoch++;
         arena->used_pages = 0;
+        arena->dirty_pages = 0;
         list_init(&arena->all_chunks);
         for (unsigned i = 0; i < USAGE_LIST_COUNT; i++) {
             list_init(&arena->chunks[i]);

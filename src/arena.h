@@ -10,6 +10,11 @@
  * Runs are taken from the fullest list that has one, lowest address first: chunks fill up or
  * drain. A chunk that drained to nothing goes back to init and may be unmapped from there.
  *
+ * An arena wants attention at once, not only when time has passed, so that memory does not grow
+ * for nothing: when it took clean pages for another 1/16 of the used ones (a step of growth, a
+ * tick like those of the clock); and when it is mostly garbage, with more pages free and dirty
+ * than used, and more than 64 MiB of them.
+ *
  * Locks: `lock` guards the chunk lists and, in chunks.h's words, the chunks. A bin's lock guards
  * its subpages. Order: bin, then arena; no two of a kind at once.
  *
@@ -52,6 +57,8 @@ struct arena {
     char *lowest_base;              /* of any chunk so far; the next one is wanted below it */
     uint32_t chunk_count;           /* mapped, of any epoch */
     uint64_t used_pages;            /* in runs and subpages */
+    uint64_t dirty_pages;           /* free and dirty */
+    uint64_t grown_pages;           /* clean ones taken since the last step of growth */
     uint64_t purged_bytes;          /* since the start */
     uint64_t purge_calls;           /* since the start */
     uint32_t run_count[CLASS_HUGE]; /* subpages and normal runs in use, by class */
@@ -70,6 +77,9 @@ unsigned arena_count(void);
  * CPUs allow another one. NULL: out of memory. */
 struct arena *arena_join(void);
 void arena_leave(struct arena *arena);
+
+/* Set when an arena wants attention; who finds it set clears it and purges. Relaxed: a hint. */
+extern _Atomic bool arena_wants_purge;
 
 /* How many arenas there may be, and why. */
 struct arena_limit {
@@ -100,7 +110,8 @@ void arena_free_normal(struct page *page);
 /* Resizes where it is. false: it stays as it was. */
 bool arena_resize_normal(struct page *page, unsigned new_class);
 
-/* After a change of a chunk's used_pages: puts it into the usage list where it belongs. */
+/* After a change of a chunk's pages: keeps the arena's sums, and puts the chunk into the usage list
+ * where it belongs. */
 void arena_settle_chunk_locked(struct arena *arena, struct chunk *chunk) REQUIRES(arena->lock);
 
 bool arena_is_valid(struct arena *arena);

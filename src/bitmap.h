@@ -60,11 +60,11 @@ static inline unsigned bitmap_find(const uint64_t *words, bool value, unsigned f
     return end;
 }
 
-static inline unsigned bitmap_count(const uint64_t *words, unsigned bits)
+static inline unsigned bitmap_count(const uint64_t *words, unsigned first, unsigned end)
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < BITMAP_WORDS(bits); i++) {
-        count += (unsigned)__builtin_popcountl(words[i]);
+    for (unsigned i = first / BITMAP_WORD_BITS; i * BITMAP_WORD_BITS < end; i++) {
+        count += (unsigned)__builtin_popcountl(words[i] & bitmap_mask(i, first, end));
     }
     return count;
 }

@@ -51,6 +51,8 @@ struct chunk *chunk_create(struct arena *arena, void *hint)
     chunk->base = base;
     memset(chunk->dirty, 0, sizeof(chunk->dirty));
     memset(chunk->aged, 0, sizeof(chunk->aged));
+    chunk->dirty_pages = 0;
+    chunk->counted_dirty_pages = 0;
     page_map_set_chunk(base, chunk);
     return chunk;
 
@@ -69,12 +71,16 @@ void chunk_destroy(struct chunk *chunk)
     descriptor_destroy(chunk);
 }
 
-static void take_pages(struct chunk *chunk, unsigned first, unsigned end)
+/* Returns how many of the pages were clean. */
+static unsigned take_pages(struct chunk *chunk, unsigned first, unsigned end)
 {
+    unsigned dirty_pages = bitmap_count(chunk->dirty, first, end);
+    chunk->dirty_pages = (uint16_t)(chunk->dirty_pages - dirty_pages);
     bitmap_set(chunk->in_use, first, end);
     bitmap_set(chunk->dirty, first, end);
     bitmap_clear(chunk->aged, first, end);
     chunk->used_pages = (uint16_t)(chunk->used_pages + (end - first));
+    return end - first - dirty_pages;
 }
 
 static void give_pages(struct chunk *chunk, unsigned first, unsigned end)
@@ -82,6 +88,7 @@ static void give_pages(struct chunk *chunk, unsigned first, unsigned end)
     bitmap_clear(chunk->in_use, first, end);
     buddy_mark_free(chunk->tree, first, end);
     chunk->used_pages = (uint16_t)(chunk->used_pages - (end - first));
+    chunk->dirty_pages = (uint16_t)(chunk->dirty_pages + (end - first));
 }
 
 struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order)
@@ -91,8 +98,7 @@ struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned o
         return (struct chunk_run){0};
     }
     struct page *page = &chunk->pages[first];
-    struct chunk_run run = {page, !bitmap_any(chunk->dirty, first, first + pages)};
-    take_pages(chunk, first, first + pages);
+    struct chunk_run run = {page, take_pages(chunk, first, first + pages)};
     page->chunk = chunk;
     page->run_pages = (uint16_t)pages;
     return run;
@@ -168,6 +174,7 @@ void chunk_release_span(struct chunk *chunk, struct page_span span, bool is_purg
     give_pages(chunk, span.first, span.end);
     if (is_purged) {
         bitmap_clear(chunk->dirty, span.first, span.end);
+        chunk->dirty_pages = (uint16_t)(chunk->dirty_pages - (span.end - span.first));
     }
 }
 
@@ -210,10 +217,20 @@ static bool tree_matches(const struct chunk *chunk, unsigned node, unsigned orde
     return tree_matches(chunk, 2 * node, order - 1) && tree_matches(chunk, 2 * node + 1, order - 1);
 }
 
+static unsigned free_dirty_pages(const struct chunk *chunk)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < BITMAP_WORDS(CHUNK_PAGES); i++) {
+        count += (unsigned)__builtin_popcountl(chunk->dirty[i] & ~chunk->in_use[i]);
+    }
+    return count;
+}
+
 bool chunk_is_valid(const struct chunk *chunk)
 {
     return buddy_is_valid(chunk->tree) && tree_matches(chunk, BUDDY_ROOT, CHUNK_ORDER) &&
-           chunk->used_pages == bitmap_count(chunk->in_use, CHUNK_PAGES) && pages_are_valid(chunk);
+           chunk->used_pages == bitmap_count(chunk->in_use, 0, CHUNK_PAGES) &&
+           chunk->dirty_pages == free_dirty_pages(chunk) && pages_are_valid(chunk);
 }
 
 void chunk_abandon_lock(void)

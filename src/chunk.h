@@ -13,7 +13,8 @@
  * Invariants (chunk_is_valid):
  *  1. A page is in_use exactly if the tree says it is used; used_pages counts them.
  *  2. An aged page is dirty and not in_use.
- *  3. Every page of a run or subpage is in_use.
+ *  3. dirty_pages counts those dirty and not in_use.
+ *  4. Every page of a run or subpage is in_use.
  *
  * Locks: guarded by the owning arena's lock, but for what subpage.h says. */
 #ifndef POOLMALLOC_CHUNK_H
@@ -31,8 +32,10 @@ struct chunk {
     struct arena *arena;  /* const while mapped */
     char *base;           /* const while mapped */
     uint16_t used_pages;
-    uint8_t usage_list; /* enum chunk_usage */
-    uint8_t epoch;      /* the arena's at creation, see arena.h on fork */
+    uint16_t dirty_pages;         /* free and dirty */
+    uint16_t counted_dirty_pages; /* what the arena's sum holds of them */
+    uint8_t usage_list;           /* enum chunk_usage */
+    uint8_t epoch;                /* the arena's at creation, see arena.h on fork */
     uint64_t in_use[BITMAP_WORDS(CHUNK_PAGES)];
     uint64_t dirty[BITMAP_WORDS(CHUNK_PAGES)];
     uint64_t aged[BITMAP_WORDS(CHUNK_PAGES)];
@@ -42,8 +45,8 @@ struct chunk {
 };
 
 struct chunk_run {
-    struct page *page; /* first page; NULL: nothing fits */
-    bool is_zeroed;    /* no page of it was written before */
+    struct page *page;    /* first page; NULL: nothing fits */
+    unsigned clean_pages; /* of them, those known to be zero and not resident */
 };
 
 /* Maps a chunk and enters it into the chunk map. hint: wanted address or NULL.

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { TICK_MS = 250, SPANS_PER_LOCK = 16 };
+enum { TICK_MS = 250, SPANS_PER_LOCK = 16, WORTHWHILE_SHARE = 16 };
 
 static struct {
     struct mutex lock;             /* one purger at a time; guards next_decay_ms */
@@ -86,7 +86,8 @@ static bool withdraw_chunk(struct arena *arena, struct chunk *chunk)
         list_remove(&chunk->link);
         list_remove(&chunk->all_link);
         arena->chunk_count--;
-        arena->purged_bytes += bitmap_count(chunk->dirty, CHUNK_PAGES) * (size_t)PAGE_BYTES;
+        arena->dirty_pages -= chunk->counted_dirty_pages;
+        arena->purged_bytes += bitmap_count(chunk->dirty, 0, CHUNK_PAGES) * (size_t)PAGE_BYTES;
     }
     mutex_unlock(&arena->lock);
     return is_spare;
@@ -118,6 +119,16 @@ static void decay_arena(struct arena *arena)
         chunk_age(chunk);
         mutex_unlock(&arena->lock);
     }
+}
+
+static void age_chunks(struct arena *arena)
+{
+    mutex_lock(&arena->lock);
+    struct list *head = &arena->all_chunks;
+    for (struct list *node = head->next; node != head; node = node->next) {
+        chunk_age(list_entry(node, struct chunk, all_link));
+    }
+    mutex_unlock(&arena->lock);
 }
 
 static void decay(void)
@@ -158,6 +169,37 @@ bool purge_poll(void)
     return true;
 }
 
+/* What is free and dirty now goes, without waiting for its age. */
+static void purge_dirty(struct arena *arena)
+{
+    age_chunks(arena);
+    decay_arena(arena);
+}
+
+static bool is_worthwhile(struct arena *arena)
+{
+    mutex_lock(&arena->lock);
+    bool is_worthwhile = arena->dirty_pages > arena->used_pages / WORTHWHILE_SHARE;
+    mutex_unlock(&arena->lock);
+    return is_worthwhile;
+}
+
+void purge_wanted(void)
+{
+    if (!mutex_try_lock(&purger.lock)) {
+        return;
+    }
+    atomic_store_explicit(&arena_wants_purge, false, memory_order_relaxed);
+    tick_advance();
+    age_depots();
+    for (unsigned i = 0; i < arena_count(); i++) {
+        if (is_worthwhile(arena_at(i))) {
+            purge_dirty(arena_at(i));
+        }
+    }
+    mutex_unlock(&purger.lock);
+}
+
 bool purge_all(void)
 {
     uint64_t before = 0;
@@ -168,8 +210,9 @@ bool purge_all(void)
     for (unsigned i = 0; i < arena_count(); i++) {
         before += arena_at(i)->purged_bytes;
     }
-    decay();
-    decay();
+    for (unsigned i = 0; i < arena_count(); i++) {
+        purge_dirty(arena_at(i));
+    }
     for (unsigned i = 0; i < arena_count(); i++) {
         after += arena_at(i)->purged_bytes;
     }

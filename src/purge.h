@@ -17,6 +17,9 @@
 /* Reads the clock and does what is due. true: the tick was advanced by this call. */
 bool purge_poll(void);
 
+/* Purges the arenas that want it, see arena.h. Does nothing while another thread purges. */
+void purge_wanted(void);
+
 /* Gives back all that depots and free pages hold, now. true: something was given back. */
 bool purge_all(void);
 

@@ -119,7 +119,7 @@ unsigned size_class_of_aligned(size_t request_bytes, size_t alignment)
 {
     unsigned class = size_class_of(request_bytes);
     while (size_class_is_small(class) &&
-           (alignment > PAGE_BYTES || size_class_bytes(class) % alignment != 0)) {
+           (alignment > PAGE_BYTES || (size_class_bytes(class) & (alignment - 1)) != 0)) {
         class ++;
     }
     return class;

@@ -41,6 +41,6 @@ bool subpage_is_valid(const struct page *subpage, const uint64_t *words)
 {
     unsigned slot_count = size_classes[subpage->class].slot_count;
     unsigned words_count = BITMAP_WORDS(slot_count);
-    return bitmap_count(words, slot_count) == subpage->free_count &&
+    return bitmap_count(words, 0, slot_count) == subpage->free_count &&
            (words[words_count - 1] & ~bitmap_mask(words_count - 1, 0, slot_count)) == 0;
 }

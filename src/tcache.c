@@ -286,6 +286,9 @@ static void flush_idle_spares(void)
 /* Every slow call passes here; every 64th reads the clock. */
 static void poll_clock(struct tcache *tcache)
 {
+    if (unlikely(atomic_load_explicit(&arena_wants_purge, memory_order_relaxed))) {
+        purge_wanted();
+    }
     if (likely(--tcache->calls_to_clock != 0)) {
         return;
     }
