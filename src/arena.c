@@ -17,6 +17,7 @@ static const struct {
 };
 
 enum {
+    AHEAD_MAX_PAGES = 32,
     GROWTH_SLACK_PAGES = (2 << 20) / PAGE_BYTES,
     GARBAGE_PAGES = (64 << 20) / PAGE_BYTES,
 };
@@ -118,14 +119,14 @@ void arena_leave(struct arena *arena)
     atomic_fetch_sub_explicit(&arena->thread_count, 1, memory_order_relaxed);
 }
 
-/* Lowest address first. The lists are short and changed rarely: a list spans a quarter of usage. */
+/* Oldest first. The lists are short and changed rarely: a list spans a quarter of usage. */
 static void list_chunk_locked(struct arena *arena, struct chunk *chunk, enum chunk_usage usage)
     REQUIRES(arena->lock)
 {
     struct list *head = &arena->chunks[usage];
     struct list *position = head;
     while (position->next != head &&
-           list_entry(position->next, struct chunk, link)->base < chunk->base) {
+           list_entry(position->next, struct chunk, link)->sequence < chunk->sequence) {
         position = position->next;
     }
     list_insert_after(position, &chunk->link);
@@ -184,6 +185,7 @@ static bool grow(struct arena *arena)
     }
     mutex_lock(&arena->lock);
     chunk->epoch = arena->epoch;
+    chunk->sequence = arena->next_sequence++;
     if (arena->lowest_base == NULL || chunk->base < arena->lowest_base) {
         arena->lowest_base = chunk->base;
     }
@@ -201,17 +203,39 @@ static void want_purge(void)
 
 static void note_growth_locked(struct arena *arena, unsigned clean_pages) REQUIRES(arena->lock)
 {
+    uint64_t resident_pages = arena->used_pages + arena->dirty_pages;
     arena->grown_pages += clean_pages;
-    if (unlikely(arena->grown_pages > arena->used_pages / 16 + GROWTH_SLACK_PAGES)) {
+    if (clean_pages != 0 && arena->grown_pages > resident_pages / 16 + GROWTH_SLACK_PAGES) {
         arena->grown_pages = 0;
         want_purge();
     }
+}
+
+/* First touch, one fault a page, is dear; a growing arena has the pages behind a new subpage made
+ * resident together with it, up to 1/64 of what it uses. Decay takes back what was not needed. */
+static unsigned pages_ahead_locked(struct arena *arena, struct chunk_run run) REQUIRES(arena->lock)
+{
+    bool is_normal = !size_class_is_small(run.page->class);
+    if (is_normal || run.clean_pages != run.page->run_pages || !os_can_populate()) {
+        return 0;
+    }
+    uint64_t wanted = arena->used_pages / 64;
+    unsigned pages =
+        chunk_claim_ahead(run.page, wanted < AHEAD_MAX_PAGES ? (unsigned)wanted : AHEAD_MAX_PAGES);
+    arena_settle_chunk_locked(arena, run.page->chunk);
+    return pages;
+}
+
+static void populate(struct page *page, unsigned ahead_pages)
+{
+    os_populate(page_start(page), (size_t)(page->run_pages + ahead_pages) * PAGE_BYTES);
 }
 
 struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned order)
 {
     unsigned pages = size_classes[class].run_pages;
     unsigned own_order = log2_ceil(pages);
+    unsigned ahead_pages = 0;
     struct chunk_run run;
     do {
         mutex_lock(&arena->lock);
@@ -220,9 +244,13 @@ struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned o
             run.page->class = (uint8_t) class;
             arena->run_count[class]++;
             note_growth_locked(arena, run.clean_pages);
+            ahead_pages = pages_ahead_locked(arena, run);
         }
         mutex_unlock(&arena->lock);
     } while (unlikely(run.page == NULL) && grow(arena));
+    if (ahead_pages != 0) {
+        populate(run.page, ahead_pages);
+    }
     return run;
 }
 

@@ -7,11 +7,12 @@
  *
  * The usage lists overlap, as in Netty's PoolChunkList, so that a chunk does not flap between two:
  *     init 0-25   0: 1-50   25: 25-75   50: 50-100   75: 75-100   100: 100 %
- * Runs are taken from the fullest list that has one, lowest address first: chunks fill up or
- * drain. A chunk that drained to nothing goes back to init and may be unmapped from there.
+ * Runs are taken from the fullest list that has one, oldest chunk first, lowest address in it:
+ * chunks fill up or drain. A chunk that drained to nothing goes back to init and may be unmapped
+ * from there.
  *
  * An arena wants attention at once, not only when time has passed, so that memory does not grow
- * for nothing: when it took clean pages for another 1/16 of the used ones (a step of growth, a
+ * for nothing: when it took clean pages for another 1/16 of its resident ones (a step of growth, a
  * tick like those of the clock); and when it is mostly garbage, with more pages free and dirty
  * than used, and more than 64 MiB of them.
  *
@@ -55,6 +56,7 @@ struct arena {
     struct list chunks[USAGE_LIST_COUNT];
     struct list all_chunks;         /* newest first */
     char *lowest_base;              /* of any chunk so far; the next one is wanted below it */
+    uint32_t next_sequence;         /* of the next chunk */
     uint32_t chunk_count;           /* mapped, of any epoch */
     uint64_t used_pages;            /* in runs and subpages */
     uint64_t dirty_pages;           /* free and dirty */

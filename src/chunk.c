@@ -51,6 +51,8 @@ struct chunk *chunk_create(struct arena *arena, void *hint)
     chunk->base = base;
     memset(chunk->dirty, 0, sizeof(chunk->dirty));
     memset(chunk->aged, 0, sizeof(chunk->aged));
+    chunk->ahead_first = 0;
+    chunk->ahead_end = 0;
     chunk->dirty_pages = 0;
     chunk->counted_dirty_pages = 0;
     page_map_set_chunk(base, chunk);
@@ -102,6 +104,37 @@ struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned o
     page->chunk = chunk;
     page->run_pages = (uint16_t)pages;
     return run;
+}
+
+void chunk_drop_ahead(struct chunk *chunk)
+{
+    for (unsigned page = chunk->ahead_first; page < chunk->ahead_end; page++) {
+        if (!bitmap_test(chunk->in_use, page) && !bitmap_test(chunk->dirty, page)) {
+            bitmap_set(chunk->dirty, page, page + 1);
+            chunk->dirty_pages++;
+        }
+    }
+    chunk->ahead_first = 0;
+    chunk->ahead_end = 0;
+}
+
+unsigned chunk_claim_ahead(struct page *page, unsigned pages)
+{
+    struct chunk *chunk = page->chunk;
+    unsigned first = page_index(chunk, page) + page->run_pages;
+    unsigned stretch_pages = chunk->ahead_end - chunk->ahead_first;
+    unsigned used_pages = bitmap_count(chunk->in_use, chunk->ahead_first, chunk->ahead_end);
+    bool is_inside = first > chunk->ahead_first && first <= chunk->ahead_end;
+    if (is_inside || stretch_pages - used_pages > stretch_pages / 4) {
+        return 0;
+    }
+    chunk_drop_ahead(chunk);
+    unsigned end = first + pages < CHUNK_PAGES ? first + pages : CHUNK_PAGES;
+    end = bitmap_find(chunk->in_use, true, first, end);
+    end = bitmap_find(chunk->dirty, true, first, end);
+    chunk->ahead_first = (uint16_t)first;
+    chunk->ahead_end = (uint16_t)end;
+    return end - first;
 }
 
 void chunk_free_run(struct page *page)

@@ -31,6 +31,9 @@ struct chunk {
     struct list all_link; /* in the arena's list of all chunks; left only by the purger */
     struct arena *arena;  /* const while mapped */
     char *base;           /* const while mapped */
+    uint32_t sequence;    /* the arena's older chunks have lower ones */
+    uint16_t ahead_first; /* pages resident ahead of use, see chunk_claim_ahead */
+    uint16_t ahead_end;
     uint16_t used_pages;
     uint16_t dirty_pages;         /* free and dirty */
     uint16_t counted_dirty_pages; /* what the arena's sum holds of them */
@@ -79,6 +82,12 @@ static inline struct page *chunk_page(struct chunk *chunk, const void *address)
 struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order);
 /* page: as chunk_alloc_run returned it; its pages become free and stay dirty. */
 void chunk_free_run(struct page *page);
+/* Pages made resident ahead of use: a chunk has at most one such stretch, free and still zero.
+ * Starts one behind a run, of at most `pages`. Returns its pages, 0: the run lies in the last
+ * stretch, or more than a quarter of that is still free. */
+unsigned chunk_claim_ahead(struct page *page, unsigned pages);
+/* What is left of the stretch becomes dirty, so that it decays like other free pages. */
+void chunk_drop_ahead(struct chunk *chunk);
 /* Grows a run in place when the pages behind it are free, or gives back its tail. */
 bool chunk_extend_run(struct page *page, unsigned new_pages);
 void chunk_shrink_run(struct page *page, unsigned new_pages);

@@ -135,9 +135,18 @@ bool os_purge(void *start, size_t bytes)
     return !failure_is_due() && madvise(start, bytes, MADV_DONTNEED) == 0;
 }
 
-bool os_populate(void *start, size_t bytes)
+static _Atomic bool cannot_populate; /* relaxed: learnt from the first refusal */
+
+bool os_can_populate(void)
 {
-    return !failure_is_due() && madvise(start, bytes, MADV_POPULATE_WRITE) == 0;
+    return !atomic_load_explicit(&cannot_populate, memory_order_relaxed);
+}
+
+void os_populate(void *start, size_t bytes)
+{
+    if (madvise(start, bytes, MADV_POPULATE_WRITE) != 0) {
+        atomic_store_explicit(&cannot_populate, true, memory_order_relaxed);
+    }
 }
 
 bool os_advise_huge(void *start, size_t bytes)

@@ -26,8 +26,9 @@ bool os_remap(void *start, size_t old_bytes, size_t new_bytes, void *target);
 /* Drops the contents of whole OS pages, keeps the addresses; they read as zero afterwards. */
 bool os_purge(void *start, size_t bytes);
 
-/* Makes pages resident at once, as a write to each would. false: not supported here. */
-bool os_populate(void *start, size_t bytes);
+/* Makes pages resident at once, as a write to each would, where the kernel can (Linux 5.14). */
+bool os_can_populate(void);
+void os_populate(void *start, size_t bytes);
 
 /* Asks for huge pages in a span. */
 bool os_advise_huge(void *start, size_t bytes);

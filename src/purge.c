@@ -116,7 +116,9 @@ static void decay_arena(struct arena *arena)
             from = purge_spans(arena, chunk, from);
         }
         mutex_lock(&arena->lock);
+        chunk_drop_ahead(chunk);
         chunk_age(chunk);
+        arena_settle_chunk_locked(arena, chunk);
         mutex_unlock(&arena->lock);
     }
 }
