@@ -40,7 +40,7 @@ static bool agree(struct both *both)
             return false;
         }
     }
-    return bitmap_count(words_of(both), BITS) == count && both->space[0] == guard &&
+    return bitmap_count(words_of(both), 0, BITS) == count && both->space[0] == guard &&
            both->space[GUARDS + WORDS] == guard;
 }
 
@@ -50,6 +50,15 @@ static unsigned model_find(const bool *model, bool value, unsigned from, unsigne
         from++;
     }
     return from;
+}
+
+static unsigned model_count(const bool *model, unsigned from, unsigned end)
+{
+    unsigned count = 0;
+    for (unsigned bit = from; bit < end; bit++) {
+        count += model[bit];
+    }
+    return count;
 }
 
 static void finds_in_every_range(void)
@@ -67,6 +76,7 @@ static void finds_in_every_range(void)
                 wrong += bitmap_find(words, true, first, end) != set;
                 wrong += bitmap_find(words, false, first, end) != clear;
                 wrong += bitmap_any(words, first, end) != (set < end);
+                wrong += bitmap_count(words, first, end) != model_count(both.model, first, end);
             }
         }
     }
@@ -91,7 +101,7 @@ static void changes_every_range(void)
 }
 
 static const struct test tests[] = {
-    {"find, any and test see every range", finds_in_every_range},
+    {"find, any, count and test see every range", finds_in_every_range},
     {"set and clear change their range and nothing else", changes_every_range},
     {NULL, NULL},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* chunk.h, invariants 1 to 3 after every step, and against three arrays of bools (in use, dirty,
- * aged), with OS pages of 4, 16 and 64 KiB: runs know whether they are zeroed, spans to purge are
+/* chunk.h, invariants 1 to 4 after every step, and against three arrays of bools (in use, dirty,
+ * aged), with OS pages of 4, 16 and 64 KiB: runs know how many of their pages are clean, spans to purge are
  * whole OS pages, free and partly aged, and no other page changes. */
 #include "chunk.h"
 
@@ -75,7 +75,7 @@ static void step_alloc(struct random *random)
     }
     unsigned first = page_index(chunk, run.page);
     CU_ASSERT_EQUAL(count_in(model.used, first, first + pages), 0);
-    CU_ASSERT_EQUAL(run.is_zeroed, count_in(model.dirty, first, first + pages) == 0);
+    CU_ASSERT_EQUAL(run.clean_pages, pages - count_in(model.dirty, first, first + pages));
     CU_ASSERT_EQUAL(first % (1U << order), 0);
     CU_ASSERT_EQUAL(run.page->run_pages, pages);
     CU_ASSERT_PTR_EQUAL(page_start(run.page), chunk->base + (size_t)first * PAGE_BYTES);
@@ -241,7 +241,7 @@ static void a_chunk_comes_and_goes(void)
     CU_ASSERT_PTR_EQUAL(again, chunk);
     CU_ASSERT_PTR_EQUAL(again->base, base);
     CU_ASSERT_TRUE(chunk_is_valid(again));
-    CU_ASSERT_TRUE(chunk_alloc_run(again, CHUNK_PAGES, CHUNK_ORDER).is_zeroed);
+    CU_ASSERT_EQUAL(chunk_alloc_run(again, CHUNK_PAGES, CHUNK_ORDER).clean_pages, CHUNK_PAGES);
 }
 
 /* Whichever call fails, nothing is left behind; the descriptor is used again. */
@@ -276,8 +276,11 @@ static void the_validator_sees_damage(void)
     CU_ASSERT_FALSE(chunk_is_valid(chunk)); /* 1: the tree */
     bitmap_clear(chunk->in_use, 9, 10);
     chunk->used_pages--;
-    page->run_pages = 4;
+    chunk->dirty_pages++;
     CU_ASSERT_FALSE(chunk_is_valid(chunk)); /* 3 */
+    chunk->dirty_pages--;
+    page->run_pages = 4;
+    CU_ASSERT_FALSE(chunk_is_valid(chunk)); /* 4 */
 }
 
 static const struct test tests[] = {
