@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* chunk.h, invariants 1 to 4 after every step, and against three arrays of bools (in use, dirty,
- * aged), with OS pages of 4, 16 and 64 KiB: runs know how many of their pages are clean, spans to purge are
- * whole OS pages, free and partly aged, and no other page changes. */
+ * aged), with OS pages of 4, 16 and 64 KiB: runs know how many of their pages are clean, spans to
+ * purge are whole OS pages, free and partly aged, and no other page changes. */
 #include "chunk.h"
 
 #include "os.h"
