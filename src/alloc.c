@@ -186,7 +186,7 @@ NOINLINE static void free_slow(void *block)
         free_huge(block);
     } else if (class == CLASS_NONE) {
         misuse(FATAL_FOREIGN, block);
-    } else if (size_class_bytes(class) <= config.cached_max) {
+    } else if (size_class_is_small(class) || size_class_bytes(class) <= config.cached_max) {
         tcache_free_slow(class, block);
     } else {
         arena_free_normal(arena_normal_page(block));

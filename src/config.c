@@ -79,7 +79,7 @@ static const struct option *find_option(const char *key)
 /* Digits and a unit: K M G T for bytes, none or "ms" for times. false: not a number. */
 static bool parse_number(const struct option *option, const char *value, uint64_t *number)
 {
-    static const char units[] = "KMGT";
+    static const char units[] = "KkMmGgTt";
     const char *at = value;
     *number = 0;
     for (; *at >= '0' && *at <= '9'; at++) {
@@ -95,9 +95,9 @@ static bool parse_number(const struct option *option, const char *value, uint64_
     if (option->kind == VALUE_MS && strcmp(at, "ms") == 0) {
         at += 2;
     }
-    const char *unit = *at == '\0' ? NULL : strchr(units, *at & ~0x20);
+    const char *unit = *at == '\0' ? NULL : strchr(units, *at);
     if (option->kind == VALUE_BYTES && unit != NULL) {
-        unsigned shift = 10 * (unsigned)(unit - units + 1);
+        unsigned shift = 10 * (unsigned)((unit - units) / 2 + 1);
         if (*number > UINT64_MAX >> shift) {
             return false;
         }

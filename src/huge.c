@@ -37,6 +37,7 @@ static void publish(struct huge *huge, void *start, size_t bytes)
     page_map_set_huge(start, huge);
     page_map_set_class(start, 1, CLASS_HUGE);
     mutex_lock(&huge_blocks.lock);
+    huge->epoch = huge_blocks.epoch;
     list_insert_after(&huge_blocks.all, &huge->link);
     huge_blocks.bytes += bytes;
     huge_blocks.count++;
@@ -48,9 +49,11 @@ static void withdraw(struct huge *huge)
     page_map_set_class(huge->start, 1, CLASS_NONE);
     page_map_set_huge(huge->start, NULL);
     mutex_lock(&huge_blocks.lock);
-    list_remove(&huge->link);
-    huge_blocks.bytes -= huge->bytes;
-    huge_blocks.count--;
+    if (huge->epoch == huge_blocks.epoch) {
+        list_remove(&huge->link);
+        huge_blocks.bytes -= huge->bytes;
+        huge_blocks.count--;
+    }
     mutex_unlock(&huge_blocks.lock);
 }
 
@@ -120,6 +123,7 @@ void *huge_resize(struct huge *huge, size_t new_bytes)
 void huge_abandon_lock(void)
 {
     if (mutex_abandon(&huge_blocks.lock)) {
+        huge_blocks.epoch++;
         list_init(&huge_blocks.all);
         huge_blocks.unused = NULL;
         huge_blocks.bytes = 0;

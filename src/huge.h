@@ -14,6 +14,7 @@ struct huge {
     struct list link; /* in huge_blocks.all; guarded by its lock */
     void *start;      /* NULL: descriptor is unused */
     size_t bytes;     /* mapped, whole OS pages */
+    uint32_t epoch;   /* the list's when it was entered, see arena.h on fork */
 };
 
 struct huge_blocks {
@@ -22,6 +23,7 @@ struct huge_blocks {
     struct huge *unused; /* recycled descriptors, linked by link.next */
     size_t bytes;
     size_t count;
+    uint32_t epoch;
 };
 
 extern struct huge_blocks huge_blocks;

@@ -87,7 +87,7 @@ static void *map_at(void *hint, size_t bytes, int flags)
 /* Maps too much and gives back both ends. */
 static void *map_trimmed(size_t bytes, size_t alignment)
 {
-    size_t padded_bytes = bytes + alignment - os_page_bytes();
+    size_t padded_bytes = bytes + alignment;
     char *padded = padded_bytes < bytes ? NULL : map_at(NULL, padded_bytes, 0);
     if (padded == NULL) {
         return NULL;

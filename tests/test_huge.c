@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* huge.h: blocks are zeroed, aligned, found by their start only, listed while they live; resizing
+ * keeps contents in place or moved, and whatever call fails leaves the block as it was. */
+#include "huge.h"
+
+#include "os.h"
+#include "page_map.h"
+
+#include "test.h"
+
+#include <sys/mman.h>
+
+enum { MIB = 1 << 20 };
+
+static const size_t some_bytes = NORMAL_MAX_BYTES + 1;
+
+static bool is_mapped(void *page)
+{
+    unsigned char resident;
+    return mincore(page, 1, &resident) == 0;
+}
+
+static void stamp(char *block, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += MIB) {
+        block[i] = (char)(1 + i / MIB);
+    }
+}
+
+static bool is_stamped(const char *block, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += MIB) {
+        if (block[i] != (char)(1 + i / MIB)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool lists_agree(void)
+{
+    size_t bytes = 0;
+    size_t count = 0;
+    for (struct list *node = huge_blocks.all.next; node != &huge_blocks.all; node = node->next) {
+        struct huge *huge = list_entry(node, struct huge, link);
+        bytes += huge->bytes;
+        count++;
+        if (huge_of(huge->start) != huge || page_map_class(huge->start) != CLASS_HUGE) {
+            return false;
+        }
+    }
+    return bytes == huge_blocks.bytes && count == huge_blocks.count;
+}
+
+static void a_block_comes_and_goes(void)
+{
+    for (size_t alignment = 1; alignment <= 4 * (size_t)CHUNK_BYTES; alignment *= 2) {
+        char *block = huge_alloc(some_bytes, alignment);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(block);
+        CU_ASSERT_EQUAL((uintptr_t)block % alignment, 0);
+        struct huge *huge = huge_of(block);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(huge);
+        CU_ASSERT_TRUE(huge->bytes >= some_bytes && huge->bytes % os_page_bytes() == 0);
+        CU_ASSERT_PTR_NULL(huge_of(block + 1));
+        CU_ASSERT_PTR_NULL(huge_of(block + MIB));
+        CU_ASSERT_EQUAL(block[some_bytes - 1], 0);
+        CU_ASSERT_TRUE(lists_agree());
+        huge_free(huge);
+        CU_ASSERT_PTR_NULL(huge_of(block));
+        CU_ASSERT_EQUAL(page_map_class(block), CLASS_NONE);
+        CU_ASSERT_FALSE(is_mapped(block));
+        CU_ASSERT_TRUE(lists_agree());
+    }
+    CU_ASSERT_EQUAL(huge_blocks.count, 0);
+}
+
+static void a_descriptor_is_used_again(void)
+{
+    struct huge *first = huge_of(huge_alloc(some_bytes, 1));
+    struct huge *second = huge_of(huge_alloc(some_bytes, 1));
+    CU_ASSERT_PTR_NOT_EQUAL(first, second);
+    huge_free(first);
+    CU_ASSERT_PTR_EQUAL(huge_of(huge_alloc(some_bytes, 1)), first);
+    CU_ASSERT_EQUAL(huge_blocks.count, 2);
+    CU_ASSERT_TRUE(lists_agree());
+}
+
+static void resize_in_place(void)
+{
+    char *block = huge_alloc(64 * (size_t)MIB, 1);
+    struct huge *huge = huge_of(block);
+    stamp(block, 64 * (size_t)MIB);
+    CU_ASSERT_PTR_EQUAL(huge_resize(huge, 20 * (size_t)MIB), block);
+    CU_ASSERT_EQUAL(huge->bytes, 20 * (size_t)MIB);
+    CU_ASSERT_FALSE(is_mapped(block + 20 * (size_t)MIB));
+    CU_ASSERT_PTR_EQUAL(huge_resize(huge, 32 * (size_t)MIB), block);
+    CU_ASSERT_TRUE(is_stamped(block, 20 * (size_t)MIB));
+    CU_ASSERT_EQUAL(block[32 * (size_t)MIB - 1], 0);
+    CU_ASSERT_TRUE(lists_agree());
+}
+
+static void resize_by_moving(void)
+{
+    char *block = huge_alloc(some_bytes, 1);
+    struct huge *huge = huge_of(block);
+    stamp(block, some_bytes);
+    void *wall = mmap(block + huge->bytes, os_page_bytes(), PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    CU_ASSERT_TRUE(wall != MAP_FAILED || is_mapped(block + huge->bytes));
+    char *moved = huge_resize(huge, 80 * (size_t)MIB);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(moved);
+    CU_ASSERT_PTR_NOT_EQUAL(moved, block);
+    CU_ASSERT_TRUE(is_stamped(moved, some_bytes));
+    CU_ASSERT_PTR_EQUAL(huge_of(moved), huge);
+    CU_ASSERT_FALSE(is_mapped(block));
+    CU_ASSERT_EQUAL(page_map_class(block), CLASS_NONE);
+    CU_ASSERT_TRUE(lists_agree());
+}
+
+static void no_memory_for_a_block(void)
+{
+    void *block = NULL;
+    for (unsigned calls = 0; block == NULL; calls++) {
+        os_fail_after(calls, 1);
+        block = huge_alloc(some_bytes, 2 * (size_t)CHUNK_BYTES);
+        CU_ASSERT_TRUE(lists_agree());
+        CU_ASSERT_EQUAL(huge_blocks.count, block != NULL);
+        CU_ASSERT_TRUE_FATAL(calls < 10);
+    }
+    os_fail_after(0, 0);
+    CU_ASSERT_PTR_NULL(huge_alloc(PTRDIFF_MAX, 1));
+    CU_ASSERT_PTR_NULL(huge_alloc(some_bytes, (size_t)1 << 62));
+    CU_ASSERT_EQUAL(huge_blocks.count, 1);
+}
+
+static void no_memory_to_resize(void)
+{
+    char *block = huge_alloc(some_bytes, 1);
+    struct huge *huge = huge_of(block);
+    stamp(block, some_bytes);
+    void *resized = NULL;
+    unsigned failed_count = 0;
+    for (unsigned calls = 0; resized == NULL; calls++) {
+        os_fail_after(calls, 8);
+        resized = huge_resize(huge, 40 * (size_t)MIB);
+        if (resized == NULL) {
+            failed_count++;
+            CU_ASSERT_PTR_EQUAL(huge_of(block), huge);
+            CU_ASSERT_TRUE(is_stamped(block, some_bytes));
+        }
+        CU_ASSERT_TRUE(lists_agree());
+        CU_ASSERT_TRUE_FATAL(calls < 10);
+    }
+    CU_ASSERT_TRUE(failed_count > 0);
+    CU_ASSERT_TRUE(is_stamped(resized, some_bytes));
+}
+
+/* Blocks of the list that was forgotten live on, and leave without a trace in the new one. */
+static void an_abandoned_list(void)
+{
+    void *first = huge_alloc(some_bytes, 1);
+    void *second = huge_alloc(some_bytes, 1);
+    huge_abandon_lock();
+    CU_ASSERT_EQUAL(huge_blocks.count, 2);
+    atomic_store(&huge_blocks.lock.word, 77);
+    huge_abandon_lock();
+    CU_ASSERT_EQUAL(huge_blocks.count, 0);
+    void *later = huge_alloc(some_bytes, 1);
+    CU_ASSERT_TRUE(lists_agree());
+    huge_free(huge_of(first));
+    CU_ASSERT_TRUE(lists_agree());
+    CU_ASSERT_EQUAL(huge_blocks.count, 1);
+    void *resized = huge_resize(huge_of(second), 3 * some_bytes);
+    CU_ASSERT_PTR_NOT_NULL(huge_of(resized));
+    CU_ASSERT_TRUE(lists_agree());
+    huge_free(huge_of(later));
+    huge_free(huge_of(resized));
+    CU_ASSERT_TRUE(lists_agree());
+    CU_ASSERT_EQUAL(huge_blocks.bytes, 0);
+}
+
+static const struct test tests[] = {
+    {"a block comes and goes", a_block_comes_and_goes},
+    {"a descriptor is used again", a_descriptor_is_used_again},
+    {"resize in place", resize_in_place},
+    {"resize by moving", resize_by_moving},
+    {"no memory for a block", no_memory_for_a_block},
+    {"no memory to resize", no_memory_to_resize},
+    {"an abandoned list", an_abandoned_list},
+    {NULL, NULL},
+};
+
+int main(void)
+{
+    return test_main("huge", tests);
+}
