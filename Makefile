@@ -61,7 +61,7 @@ headers := $(wildcard include/*.h src/*.h src/cli/*.h preload/*.h tests/*.h test
 
 # A tests/test_M.c that calls test_main is a program; another tests/test_M_part.c belongs to it.
 unit_names    := $(patsubst tests/test_%.c,test_%,$(wildcard tests/test_*.c))
-unit_mains    := $(patsubst tests/test_%.c,test_%,$(shell grep -l test_main tests/test_*.c))
+unit_mains    := $(patsubst tests/test_%.c,test_%,$(shell grep -ls test_main $(wildcard tests/test_*.c) /dev/null))
 unit_parts    := $(filter-out $(unit_mains),$(unit_names))
 unit_programs := $(unit_mains:%=$(BUILD)/tests/%)
 programs_in    = $(patsubst %,$(BUILD)/%,$(basename $(wildcard $(1))))
