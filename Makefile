@@ -20,8 +20,8 @@ CXX := g++
 endif
 CROSS   := $(if $(findstring -linux-gnu-,$(CC)),$(CC:%gcc=%))
 OBJCOPY ?= $(CROSS)objcopy
-# A compiler for another machine or libc sees neither CUnit nor the liburcu headers of this one:
-# the tests then use the stand-in tests/cunit.h, liburcu comes through links in build/headers.
+# A compiler for another machine or libc sees neither CUnit nor the liburcu headers of this one: the
+# tests then use the stand-in tests/cunit.h; liburcu's, and the kernel's for musl, are linked to.
 FOREIGN := $(CROSS)$(findstring musl,$(CC))
 
 # ---- Flags ---------------------------------------------------------------------------------------
@@ -35,12 +35,12 @@ CFLAGS         ?= $(or $(CFLAGS_$(VARIANT)),$(error unknown VARIANT $(VARIANT)))
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Werror
 CWARN    := $(WARNINGS) -Wmissing-prototypes $(if $(findstring clang,$(CC)),-Wthread-safety)
 CPPFLAGS += -D_GNU_SOURCE -D_LGPL_SOURCE -Iinclude -Isrc \
-            $(if $(FOREIGN),-isystem build/headers -DTEST_WITHOUT_CUNIT)
+            $(if $(FOREIGN),-isystem $(BUILD)/headers -DTEST_WITHOUT_CUNIT)
 # Without -fno-builtin a compiler may turn malloc + memset inside calloc into a call of calloc.
 CODEGEN  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -pthread -fno-builtin-malloc \
             -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
 # Commands are shown in short; V=1 shows them whole.
-Q         = $(if $(V),,@printf '  %-5s %s\n' $(1) '$(2)';)
+Q         = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(1) '$(2)');)
 COMPILE   = $(CC) -std=c17 $(CPPFLAGS) $(CODEGEN) $(CWARN) $(CFLAGS) -MMD -MP
 COMPILE++ = $(CXX) -std=c++17 $(CPPFLAGS) $(CODEGEN) $(WARNINGS) $(CFLAGS) -MMD -MP
 LINK      = $(CC) -pthread $(CFLAGS) $(LDFLAGS)
@@ -56,7 +56,8 @@ cli     := $(if $(FOREIGN),,$(call objects_of,$(wildcard src/cli/*.c)))
 library := $(BUILD)/$(SONAME)
 outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \
            $(if $(cli),$(BUILD)/poolmalloc)
-sources := $(wildcard src/*.c src/cli/*.c preload/*.c tests/*.c tests/*/*.c)
+# Benchmarks leak and hold memory on purpose: they are formatted, not analysed.
+analysed := $(filter-out tests/bench/%,$(wildcard src/*.c src/cli/*.c preload/*.c tests/*.c tests/*/*.c))
 headers := $(wildcard include/*.h src/*.h src/cli/*.h preload/*.h tests/*.h tests/*/*.h)
 
 # A tests/test_M.c that calls test_main is a program; another tests/test_M_part.c belongs to it.
@@ -85,7 +86,7 @@ test_programs := $(portable_programs) $(if $(filter %san,$(VARIANT)),, \
 # ---- Outputs -------------------------------------------------------------------------------------
 all: $(outputs) ## build the library, shared and static, and the tool (VARIANT=, CC=)
 
-$(BUILD)/obj/%.o: %.c | $(if $(FOREIGN),build/headers/urcu)
+$(BUILD)/obj/%.o: %.c | $(if $(FOREIGN),$(BUILD)/headers/urcu)
 	@mkdir -p $(@D)
 	$(call Q,CC,$<)$(COMPILE) -c $< -o $@
 
@@ -114,10 +115,11 @@ $(BUILD)/poolmalloc: $(cli)
 	$(call Q,LINK,$@)$(LINK) $^ $$(pkg-config --libs ncursesw) -o $@
 $(cli): CPPFLAGS += $(shell pkg-config --cflags ncursesw 2>/dev/null)
 
-build/headers/urcu:
+host_headers := urcu* $(if $(findstring musl,$(CC)),linux asm asm-generic)
+$(BUILD)/headers/urcu:
 	@mkdir -p $(@D)
-	@for path in /usr/include/$$(gcc -print-multiarch)/urcu* /usr/include/urcu*; do \
-	    if test -e "$$path"; then ln -sfn "$$path" $(@D)/; fi; done
+	@for header in $(foreach dir,/usr/include /usr/include/$(shell gcc -print-multiarch), \
+	    $(wildcard $(host_headers:%=$(dir)/%))); do ln -sfn $$header $(@D)/; done; test -e $@
 
 # ---- Tests ---------------------------------------------------------------------------------------
 # Unit, abort, stress and fuzz programs link the core's objects and call the pm_ names.
@@ -172,7 +174,7 @@ format: ## fail if a C file is not formatted (reformat: format them)
 reformat:
 	@scripts/format.sh
 
-tidy_stamps := $(sources:%=build/tidy/%.ok)
+tidy_stamps := $(analysed:%=build/tidy/%.ok)
 build/tidy/%.ok: % $(headers) .clang-tidy
 	@mkdir -p $(@D)
 	@clang-tidy --quiet $< -- -std=c17 $(CPPFLAGS) -Itests -pthread 2>$@.log || \
