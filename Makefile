@@ -85,6 +85,7 @@ test_programs := $(portable_programs) $(if $(filter %san,$(VARIANT)),, \
 
 # ---- Outputs -------------------------------------------------------------------------------------
 all: $(outputs) ## build the library, shared and static, and the tool (VARIANT=, CC=)
+	@:
 
 $(BUILD)/obj/%.o: %.c | $(if $(FOREIGN),$(BUILD)/headers/urcu)
 	@mkdir -p $(@D)
