@@ -56,8 +56,7 @@ cli     := $(if $(FOREIGN),,$(call objects_of,$(wildcard src/cli/*.c)))
 library := $(BUILD)/$(SONAME)
 outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \
            $(if $(cli),$(BUILD)/poolmalloc)
-# Benchmarks leak and hold memory on purpose: they are formatted, not analysed.
-analysed := $(filter-out tests/bench/%,$(wildcard src/*.c src/cli/*.c preload/*.c tests/*.c tests/*/*.c))
+sources := $(wildcard src/*.c src/cli/*.c preload/*.c tests/*.c tests/*/*.c)
 headers := $(wildcard include/*.h src/*.h src/cli/*.h preload/*.h tests/*.h tests/*/*.h)
 
 # A tests/test_M.c that calls test_main is a program; another tests/test_M_part.c belongs to it.
@@ -175,7 +174,8 @@ format: ## fail if a C file is not formatted (reformat: format them)
 reformat:
 	@scripts/format.sh
 
-tidy_stamps := $(analysed:%=build/tidy/%.ok)
+# Benchmarks leak and hold memory on purpose: they are formatted, not analysed.
+tidy_stamps := $(patsubst %,build/tidy/%.ok,$(filter-out tests/bench/%,$(sources)))
 build/tidy/%.ok: % $(headers) .clang-tidy
 	@mkdir -p $(@D)
 	@clang-tidy --quiet $< -- -std=c17 $(CPPFLAGS) -Itests -pthread 2>$@.log || \
