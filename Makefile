@@ -28,8 +28,9 @@ FOREIGN := $(CROSS)$(findstring musl,$(CC))
 CFLAGS_release := -O2 -g -fno-plt
 CFLAGS_debug   := -Og -g -DPOOLMALLOC_DEBUG
 CFLAGS_asan    := -O1 -g -DPOOLMALLOC_DEBUG -fno-omit-frame-pointer -fsanitize=address
-CFLAGS_ubsan   := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=undefined -fno-sanitize-recover=all
-CFLAGS_tsan    := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=thread
+CFLAGS_ubsan   := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=undefined -fno-sanitize-recover=all \
+                  $(if $(findstring clang,$(CC)),-fsanitize-ignorelist=tests/ubsan.ignore,-fno-sanitize=null)
+CFLAGS_tsan    := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=thread -include tests/tsan_urcu.h
 CFLAGS         ?= $(or $(CFLAGS_$(VARIANT)),$(error unknown VARIANT $(VARIANT)))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Werror
