@@ -87,11 +87,11 @@ test_programs := $(portable_programs) $(if $(filter %san,$(VARIANT)),, \
 all: $(outputs) ## build the library, shared and static, and the tool (VARIANT=, CC=)
 	@:
 
-$(BUILD)/obj/%.o: %.c | $(if $(FOREIGN),$(BUILD)/headers/urcu)
+$(BUILD)/obj/%.o: %.c Makefile | $(if $(FOREIGN),$(BUILD)/headers/urcu)
 	@mkdir -p $(@D)
 	$(call Q,CC,$<)$(COMPILE) -c $< -o $@
 
-$(BUILD)/obj/%.o: %.cc
+$(BUILD)/obj/%.o: %.cc Makefile
 	@mkdir -p $(@D)
 	$(call Q,C++,$<)$(COMPILE++) -c $< -o $@
 
