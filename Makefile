@@ -20,27 +20,28 @@ CXX := g++
 endif
 CROSS   := $(if $(findstring -linux-gnu-,$(CC)),$(CC:%gcc=%))
 OBJCOPY ?= $(CROSS)objcopy
-# A compiler for another machine or libc sees neither CUnit nor the liburcu headers of this one:
-# the tests then use the stand-in tests/cunit.h, liburcu comes through links in build/headers.
+# A compiler for another machine or libc sees neither CUnit nor the liburcu headers of this one: the
+# tests then use the stand-in tests/cunit.h; liburcu's, and the kernel's for musl, are linked to.
 FOREIGN := $(CROSS)$(findstring musl,$(CC))
 
 # ---- Flags ---------------------------------------------------------------------------------------
 CFLAGS_release := -O2 -g -fno-plt
 CFLAGS_debug   := -Og -g -DPOOLMALLOC_DEBUG
 CFLAGS_asan    := -O1 -g -DPOOLMALLOC_DEBUG -fno-omit-frame-pointer -fsanitize=address
-CFLAGS_ubsan   := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=undefined -fno-sanitize-recover=all
-CFLAGS_tsan    := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=thread
+CFLAGS_ubsan   := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=undefined -fno-sanitize-recover=all \
+                  $(if $(findstring clang,$(CC)),-fsanitize-ignorelist=tests/ubsan.ignore,-fno-sanitize=null)
+CFLAGS_tsan    := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=thread -include tests/tsan_urcu.h
 CFLAGS         ?= $(or $(CFLAGS_$(VARIANT)),$(error unknown VARIANT $(VARIANT)))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Werror
 CWARN    := $(WARNINGS) -Wmissing-prototypes $(if $(findstring clang,$(CC)),-Wthread-safety)
 CPPFLAGS += -D_GNU_SOURCE -D_LGPL_SOURCE -Iinclude -Isrc \
-            $(if $(FOREIGN),-isystem build/headers -DTEST_WITHOUT_CUNIT)
+            $(if $(FOREIGN),-isystem $(BUILD)/headers -DTEST_WITHOUT_CUNIT)
 # Without -fno-builtin a compiler may turn malloc + memset inside calloc into a call of calloc.
 CODEGEN  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -pthread -fno-builtin-malloc \
             -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
 # Commands are shown in short; V=1 shows them whole.
-Q         = $(if $(V),,@printf '  %-5s %s\n' $(1) '$(2)';)
+Q         = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(1) '$(2)');)
 COMPILE   = $(CC) -std=c17 $(CPPFLAGS) $(CODEGEN) $(CWARN) $(CFLAGS) -MMD -MP
 COMPILE++ = $(CXX) -std=c++17 $(CPPFLAGS) $(CODEGEN) $(WARNINGS) $(CFLAGS) -MMD -MP
 LINK      = $(CC) -pthread $(CFLAGS) $(LDFLAGS)
@@ -61,7 +62,7 @@ headers := $(wildcard include/*.h src/*.h src/cli/*.h preload/*.h tests/*.h test
 
 # A tests/test_M.c that calls test_main is a program; another tests/test_M_part.c belongs to it.
 unit_names    := $(patsubst tests/test_%.c,test_%,$(wildcard tests/test_*.c))
-unit_mains    := $(patsubst tests/test_%.c,test_%,$(shell grep -l test_main tests/test_*.c))
+unit_mains    := $(patsubst tests/test_%.c,test_%,$(shell grep -ls test_main $(wildcard tests/test_*.c) /dev/null))
 unit_parts    := $(filter-out $(unit_mains),$(unit_names))
 unit_programs := $(unit_mains:%=$(BUILD)/tests/%)
 programs_in    = $(patsubst %,$(BUILD)/%,$(basename $(wildcard $(1))))
@@ -84,12 +85,13 @@ test_programs := $(portable_programs) $(if $(filter %san,$(VARIANT)),, \
 
 # ---- Outputs -------------------------------------------------------------------------------------
 all: $(outputs) ## build the library, shared and static, and the tool (VARIANT=, CC=)
+	@:
 
-$(BUILD)/obj/%.o: %.c | $(if $(FOREIGN),build/headers/urcu)
+$(BUILD)/obj/%.o: %.c Makefile | $(if $(FOREIGN),$(BUILD)/headers/urcu)
 	@mkdir -p $(@D)
 	$(call Q,CC,$<)$(COMPILE) -c $< -o $@
 
-$(BUILD)/obj/%.o: %.cc
+$(BUILD)/obj/%.o: %.cc Makefile
 	@mkdir -p $(@D)
 	$(call Q,C++,$<)$(COMPILE++) -c $< -o $@
 
@@ -114,10 +116,11 @@ $(BUILD)/poolmalloc: $(cli)
 	$(call Q,LINK,$@)$(LINK) $^ $$(pkg-config --libs ncursesw) -o $@
 $(cli): CPPFLAGS += $(shell pkg-config --cflags ncursesw 2>/dev/null)
 
-build/headers/urcu:
+host_headers := urcu* $(if $(findstring musl,$(CC)),linux asm asm-generic)
+$(BUILD)/headers/urcu:
 	@mkdir -p $(@D)
-	@for path in /usr/include/$$(gcc -print-multiarch)/urcu* /usr/include/urcu*; do \
-	    if test -e "$$path"; then ln -sfn "$$path" $(@D)/; fi; done
+	@for header in $(foreach dir,/usr/include /usr/include/$(shell gcc -print-multiarch), \
+	    $(wildcard $(host_headers:%=$(dir)/%))); do ln -sfn $$header $(@D)/; done; test -e $@
 
 # ---- Tests ---------------------------------------------------------------------------------------
 # Unit, abort, stress and fuzz programs link the core's objects and call the pm_ names.
@@ -172,7 +175,8 @@ format: ## fail if a C file is not formatted (reformat: format them)
 reformat:
 	@scripts/format.sh
 
-tidy_stamps := $(sources:%=build/tidy/%.ok)
+# Benchmarks leak and hold memory on purpose: they are formatted, not analysed.
+tidy_stamps := $(patsubst %,build/tidy/%.ok,$(filter-out tests/bench/%,$(sources)))
 build/tidy/%.ok: % $(headers) .clang-tidy
 	@mkdir -p $(@D)
 	@clang-tidy --quiet $< -- -std=c17 $(CPPFLAGS) -Itests -pthread 2>$@.log || \

@@ -5,11 +5,12 @@
 set -eu
 allowed='
     # memory and strings: pure
-    memcpy memmove memset memcmp strlen strnlen strcmp strncmp memchr strchr strstr strcspn strtoul
-    # the kernel
+    memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strcspn strstr
+    strtoul strtoull
+    # the kernel and the environment
     syscall mmap munmap mremap madvise mprotect prctl sysconf write open openat read close abort
-    raise getpid gettid clock_gettime nanosleep sched_getaffinity sched_yield getauxval getenv getrandom
-    __errno_location environ __environ
+    raise getpid gettid clock_gettime nanosleep sched_getaffinity sched_yield getauxval
+    getrandom getenv secure_getenv environ __environ __errno_location
     # threads: key destructors and fork handlers; glibc keeps the first 32 keys and the first 48
     # handlers in static memory and may allocate beyond, never while a lock of ours is held
     pthread_self pthread_key_create pthread_setspecific pthread_getspecific

@@ -29,7 +29,6 @@ for group in "${groups[@]}"; do
 done
 ((${#missing[@]} > 0)) || exit 0
 
-echo "installing ${missing[*]}"
 as_root=()
 if ((EUID != 0)); then
     if ! sudo -n true 2>/dev/null && ! [[ -t 0 && -x $(command -v sudo) ]]; then
@@ -39,10 +38,9 @@ if ((EUID != 0)); then
     fi
     as_root=(sudo)
 fi
-apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -qq
+echo "installing ${missing[*]}"
+# RUNLEVEL=1 keeps the redis package from starting its server; the tests start one of their own.
+apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -y -qq
     -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
-# A service that starts at install time (redis) is none of our business: keep it from starting.
 "${apt_get[@]}" update >/dev/null
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -y -qq \
-    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install --no-install-recommends \
-    "${missing[@]}" >/dev/null
+"${apt_get[@]}" install --no-install-recommends "${missing[@]}" >/dev/null

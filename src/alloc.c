@@ -67,8 +67,10 @@ static struct arena_block alloc_large(unsigned class, size_t bytes, unsigned ord
         return (struct arena_block){tcache_alloc_slow(class, bytes), false};
     }
     struct arena *arena = tcache_own_arena();
-    return arena == NULL ? (struct arena_block){0}
-                         : arena_alloc_normal_anywhere(arena, class, order);
+    if (arena == NULL) {
+        return (struct arena_block){0};
+    }
+    return arena_alloc_normal_anywhere(arena, class, order);
 }
 
 NOINLINE static void *alloc_slow(size_t bytes)

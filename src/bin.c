@@ -138,6 +138,7 @@ static bool enter_subpage(struct flush *flush, const void *slot) NO_THREAD_SAFET
     flush->subpage = subpage;
     flush->words = page_words(subpage);
     flush->start = page_start(subpage);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): bin is never NULL here */
     flush->bytes = likely(subpage->epoch == bin->epoch) ? subpage->run_pages * PAGE_BYTES : 0;
     return flush->bytes != 0;
 }
@@ -159,6 +160,7 @@ static void flush_slots(unsigned class, void *const *slots, unsigned count)
         }
         uint64_t *word = &flush.words[index / BITMAP_WORD_BITS];
         uint64_t bit = UINT64_C(1) << index % BITMAP_WORD_BITS;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): bytes is 0 until words is set */
         if (unlikely((*word & bit) != 0)) {
             fail(&flush, FATAL_DOUBLE_FREE, slot);
         }

@@ -95,7 +95,7 @@ static bool parse_number(const struct option *option, const char *value, uint64_
     if (option->kind == VALUE_MS && strcmp(at, "ms") == 0) {
         at += 2;
     }
-    const char *unit = *at == '\0' ? NULL : strchr(units, *at);
+    const char *unit = memchr(units, *at, sizeof(units) - 1);
     if (option->kind == VALUE_BYTES && unit != NULL) {
         unsigned shift = 10 * (unsigned)((unit - units) / 2 + 1);
         if (*number > UINT64_MAX >> shift) {
@@ -258,7 +258,7 @@ static void load_variables(void)
                 (char)(letter >= 'a' && letter <= 'z' ? letter - 'a' + 'A' : letter);
         }
         const char *value = os_environment(name);
-        char word[VALUE_MAX_BYTES];
+        char word[VALUE_MAX_BYTES] = "";
         if (value == NULL) {
             continue;
         }

@@ -37,7 +37,7 @@ int main()
     std::cout << sum << '\n';
     auto one = std::make_unique<wide[]>(100);
     std::cout << (reinterpret_cast<size_t>(one.get()) % 128) << '\n';
-    try { volatile size_t huge = ~size_t(0) / 4; delete[] new char[huge]; std::cout << "huge\n"; }
+    try { char *volatile huge = new char[~size_t(0) / 4 + maps.size()]; delete[] huge; }
     catch (const std::bad_alloc &) { std::cout << "bad_alloc\n"; }
     std::cout << (new (std::nothrow) char[~size_t(0) / 4 + maps.size()] == nullptr) << '\n';
     std::cout << std::regex_replace(std::string(200, 'a'), std::regex("(a)(a)"), "$2b") << '\n';

@@ -5,5 +5,5 @@ source "${BASH_SOURCE%/*}/lib/same.bash"
 source "${BASH_SOURCE%/*}/lib/redis.bash"
 need redis-server redis-cli redis-benchmark
 
-same "redis" redis_session 5000
+same "redis" redis_session 2000
 finish
