@@ -12,10 +12,16 @@
 template <int N> struct tower {
     std::map<int, std::vector<std::string>> floors[2];
     tower<N - 1> below;
-    std::size_t count() const { return floors[N % 2].size() + below.count(); }
+    std::size_t count() const
+    {
+        return floors[N % 2].size() + below.count();
+    }
 };
 template <> struct tower<0> {
-    std::size_t count() const { return 0; }
+    std::size_t count() const
+    {
+        return 0;
+    }
 };
 
 int main(int argc, char **argv)
