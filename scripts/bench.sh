@@ -5,8 +5,8 @@
 #   ROUNDS=5          runs of each row under each allocator; the median counts
 #   VALUE_ROUNDS=1    the same for rows of kind "values", which are long
 #   ONLY=pattern      only rows whose name matches this regular expression
-#   ALLOCATORS="..."  of glibc jemalloc mimalloc tcmalloc poolmalloc, or paths of libraries
-#   OUT=build/bench   where programs, samples.tsv, values.tsv and results.tsv go
+#   ALLOCATORS="..."  of glibc jemalloc mimalloc tcmalloc poolmalloc, or NAME=LIBRARY
+#   OUT=build/bench   where the programs, samples.tsv and results.tsv (medians) go
 #
 # The row "instructions" is not in that file: it stands for bench_instructions.sh.
 # The allocators take turns within each row and start one later in each round, so that a slow moment
@@ -19,9 +19,9 @@ VALUE_ROUNDS=${VALUE_ROUNDS:-1}
 ONLY=${ONLY:-.}
 OUT=${OUT:-build/bench}
 ALLOCATORS=${ALLOCATORS:-glibc jemalloc mimalloc tcmalloc poolmalloc}
-POOLMALLOC=${POOLMALLOC:-build/release/libpoolmalloc.so}
 LAST_CPU=$(taskset -pc $$ | grep -o '[0-9]*$')
 RUN_SECONDS=120
+LIST=$OUT/workloads
 
 # The library to preload: nothing for glibc, fails if it is not there.
 library_of() {
@@ -30,7 +30,8 @@ library_of() {
     jemalloc) set -- /usr/lib/*/libjemalloc.so.2 ;;
     mimalloc) set -- /usr/lib/*/libmimalloc.so.2 ;;
     tcmalloc) set -- /usr/lib/*/libtcmalloc_minimal.so.4 ;;
-    poolmalloc) set -- "$POOLMALLOC" ;;
+    poolmalloc) set -- build/release/libpoolmalloc.so ;;
+    *) set -- "${1#*=}" ;;
     esac
     [ -r "$1" ] && realpath "$1"
 }
@@ -45,16 +46,13 @@ version_of() {
     esac 2>/dev/null
 }
 
+# Every program named in the list, and `measure`, which starts the commands that are not ours.
 build_programs() {
-    local source program flags
-    mkdir -p "$OUT"
-    for program in $(awk '!/^#/ && $2 ~ /^(call|values)$/ {print $4}' scripts/bench_workloads.txt | sort -u) \
-        measure; do
-        source=tests/bench/$program.c
-        flags="-std=c17 -D_GNU_SOURCE -O2 -g -fno-builtin -pthread -Wall -Wextra"
+    local program flags="-std=c17 -D_GNU_SOURCE -O2 -g -fno-builtin -pthread -Wall -Wextra"
+    for program in $(awk '$2 ~ /^(call|values|cycles)$/ {print $4}' "$LIST" | sort -u) measure; do
         [ "$program" = measure ] && flags="$flags -static"
         # shellcheck disable=SC2086
-        ${CC:-cc} $flags "$source" tests/bench/bench.c tests/bench/batch_queue.c \
+        ${CC:-cc} $flags "tests/bench/$program.c" tests/bench/bench.c tests/bench/batch_queue.c \
             -o "$OUT/$program" || exit 1
     done
     [ -d "$OUT/repository" ] || scripts/bench_repository.sh "$OUT/repository" || exit 1
@@ -89,7 +87,7 @@ declare -A libraries
 names=()
 versions=
 for allocator in $ALLOCATORS; do
-    name=$(basename "$allocator")
+    name=${allocator%%=*}
     if ! library=$(library_of "$allocator"); then
         echo "bench: $allocator is not there, left out" >&2
         continue
@@ -99,18 +97,20 @@ for allocator in $ALLOCATORS; do
     versions+=", $name $(version_of "$allocator")"
 done
 
+mkdir -p "$OUT"
+sed "/^#/d; /^$/d; s|@OUT@|$OUT|" scripts/bench_workloads.txt >"$LIST"
 build_programs
 : >"$OUT/samples.tsv"
 : >"$OUT/errors.txt"
 turn=0
 for ((round = 1; round <= ROUNDS; round++)); do
     while read -r name kind cpus command; do
-        [[ -z $name || $name = \#* || ! $name =~ $ONLY ]] && continue
+        [[ $name =~ $ONLY ]] || continue
         [[ $kind = values && $round -gt $VALUE_ROUNDS ]] && continue
         [ -t 2 ] && printf '\r\033[Kround %d of %d: %s' "$round" "$ROUNDS" "$name" >&2
         # shellcheck disable=SC2086
         run_round "$((turn++))" "$name" "$kind" "$cpus" $command </dev/null
-    done <scripts/bench_workloads.txt
+    done <"$LIST"
 done
 [ -t 2 ] && printf '\r\033[K' >&2
 

@@ -12,9 +12,11 @@ short=20000 long=40000
 # `pair` warms up with a tenth of its pairs.
 counted=$(((long - short) * 11 / 10))
 
-# All instructions, or those inside one function and what it calls.
+# All instructions, or those inside one function and what it calls. The pool's malloc and pm_malloc
+# are one address, which callgrind may call by either name.
 instructions() { # library pairs [function]
     LD_PRELOAD=$1 valgrind --tool=callgrind ${3:+--toggle-collect="$3"} \
+        ${3:+--toggle-collect="pm_$3"} \
         --callgrind-out-file=/dev/null "$pair" malloc 64 "$2" 2>&1 | awk '/Collected/ {print $NF}'
 }
 

@@ -12,7 +12,8 @@ declare -A packages=(
     [check]="clang clang-format clang-tidy cppcheck libcunit1-dev abigail-tools git
              python3 libpython3.11-testsuite sqlite3 redis-server redis-tools openssl tar"
     # the peers of `make bench`
-    [bench]="libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 linux-perf"
+    [bench]="libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 linux-perf valgrind
+             git jq lua5.4 python3 redis-server redis-tools sqlite3"
     # the slower gates of .ci/run
     [ci]="musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user valgrind nodejs"
 )

@@ -4,8 +4,8 @@
  * Phases follow each other, each with its own mix of sizes: blocks are allocated until LIVE_MIB are
  * live, then STEPS times a random block is freed or a new one allocated, then 90 % of all blocks
  * are freed at random, so that what is left of each phase lies scattered under the next one.
- * Printed: resident over live bytes at both ends of each phase, PAUSE_MS after the frees, and their
- * means. Operation: one malloc or one free; pauses are not counted.
+ * Printed: the means of resident over live bytes before the frees and PAUSE_MS after them, and, if
+ * there are pauses, each phase's. Operation: one malloc or one free; pauses are not counted.
  */
 #include "bench.h"
 
@@ -69,13 +69,18 @@ static void free_most(struct heap *heap)
             free_block(heap, i);
 }
 
-static double report_ratio(const struct heap *heap, unsigned phase, const char *when)
+static double resident_over_live(const struct heap *heap)
+{
+    return (double)resident_bytes() / (double)heap->live_bytes;
+}
+
+static void report_phase(unsigned phase, double full, double tenth)
 {
     char label[64];
-    double ratio = (double)resident_bytes() / (double)heap->live_bytes;
-    snprintf(label, sizeof label, "%u (%s) %s", phase + 1, phase_sizes[phase], when);
-    report_value(label, ratio);
-    return ratio;
+    snprintf(label, sizeof label, "%u (%s) full", phase + 1, phase_sizes[phase]);
+    report_value(label, full);
+    snprintf(label, sizeof label, "%u (%s) 10%%", phase + 1, phase_sizes[phase]);
+    report_value(label, tenth);
 }
 
 int main(int argc, char **argv)
@@ -94,12 +99,16 @@ int main(int argc, char **argv)
         uint64_t start_ns = clock_ns();
         live_phase(&heap, &sizes, target_bytes, steps);
         ns += clock_ns() - start_ns;
-        full_sum += report_ratio(&heap, phase, "full");
+        double full = resident_over_live(&heap);
         start_ns = clock_ns();
         free_most(&heap);
         ns += clock_ns() - start_ns;
         sleep_ms(pause_ms);
-        tenth_sum += report_ratio(&heap, phase, "10%");
+        double tenth = resident_over_live(&heap);
+        if (pause_ms > 0)
+            report_phase(phase, full, tenth);
+        full_sum += full;
+        tenth_sum += tenth;
     }
     report_value("mean full", full_sum / PHASES);
     report_value("mean 10%", tenth_sum / PHASES);

@@ -85,9 +85,11 @@ void *own_memory(size_t bytes);
 /* 0 .. count - 1 in random order, in own memory. */
 uint32_t *own_permutation(struct rng *rng, size_t count);
 
-/* Exact, by walking the page tables (the kernel's quick counters lag behind by up to 256 KiB per
- * thread). */
+/* Exact, by walking the page tables. */
 size_t resident_bytes(void);
+
+/* The kernel counts the peak in steps per CPU and is some 100 KiB off; where no more than that lies
+ * between it and what is resident now, the exact figure is taken. */
 size_t peak_bytes(void);
 
 /* Runs body once per context, each in a thread of its own, and waits for all. */

@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     uint64_t start_ns = clock_ns();
     for (uint64_t i = 0; i < count; i++) {
         size_t bytes = sizes_pick(&sizes, &rng);
-        touch_ends(malloc(bytes), bytes);
+        touch_ends(must_malloc(bytes), bytes);
     }
     report_time(argv, count, clock_ns() - start_ns);
     return 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Does memory stay bounded when the threads that free never allocate?
- * PRODUCERS threads each keep LIVE blocks and replace them at random; a replaced block goes through
- * one bounded queue to CONSUMERS threads that do nothing but free. Live bytes are counted exactly
- * (each block starts with its size), resident memory ten times a second; afterwards all threads
- * stay alive and idle.
+ * PRODUCERS threads each keep LIVE blocks and replace them at random; replaced blocks go through
+ * one bounded queue, BATCH at a time, to CONSUMERS threads that do nothing but free. Live bytes are
+ * counted exactly (each block starts with its size), resident memory ten times a second; afterwards
+ * all threads stay alive and idle.
  *
  * Two loads that have hurt allocators in the field: 16 producers with 40,960 blocks of 592 bytes
  * each and one consumer (mimalloc #1364, resident grew to five times the live bytes), and 10
@@ -15,7 +15,8 @@
 
 #include <stdatomic.h>
 
-static const char usage[] = "usage: freed_elsewhere PRODUCERS LIVE CONSUMERS SIZES REPLACEMENTS";
+static const char usage[] =
+    "usage: freed_elsewhere PRODUCERS LIVE CONSUMERS BATCH SIZES REPLACEMENTS";
 
 enum { QUEUE_BATCHES = 64, MAX_WORKERS = 512, SAMPLE_MS = 100, IDLE_MS = 3000 };
 enum role { PRODUCER, CONSUMER, WATCHER };
@@ -28,7 +29,7 @@ struct worker {
 
 static struct batch_queue queue;
 static struct sizes sizes;
-static size_t live_each;
+static size_t live_each, batch_blocks;
 static uint64_t replacements_each;
 static pthread_barrier_t idle, watched;
 static atomic_int producers_left, consumers_left;
@@ -60,7 +61,7 @@ static void produce(struct worker *worker)
         void **slot = &worker->blocks[rng_below(&worker->rng, live_each)];
         batch.blocks[batch.count++] = *slot;
         *slot = sized_block(&worker->rng);
-        if (batch.count == BATCH_BLOCKS) {
+        if (batch.count == batch_blocks) {
             queue_push(&queue, &batch);
             batch.count = 0;
         }
@@ -131,9 +132,10 @@ int main(int argc, char **argv)
     unsigned consumers = (unsigned)argument_number(argv, 3, usage);
     unsigned count = producers + consumers + 1;
     live_each = argument_number(argv, 2, usage);
-    sizes = sizes_parse(argument(argv, 4, usage));
-    replacements_each = argument_number(argv, 5, usage) / producers;
-    if (count > MAX_WORKERS)
+    batch_blocks = argument_number(argv, 4, usage);
+    sizes = sizes_parse(argument(argv, 5, usage));
+    replacements_each = argument_number(argv, 6, usage) / producers;
+    if (count > MAX_WORKERS || batch_blocks > BATCH_BLOCKS)
         return 2;
     for (unsigned i = 0; i < count; i++)
         workers[i] = (struct worker){.role = i < producers ? PRODUCER : CONSUMER,

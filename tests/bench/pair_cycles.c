@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { RUNS = 4001, PAIRS = 1000, CHAIN = 1000, CHAIN_CYCLES = 3 * CHAIN };
+enum { RUNS = 4001, MIDDLE = RUNS / 2, PAIRS = 1000, CHAIN = 1000, CHAIN_CYCLES = 3 * CHAIN };
 
 #if defined(__x86_64__)
 static uint64_t ticks(void)
@@ -62,11 +62,11 @@ static void measure(size_t bytes, uint64_t *pairs, uint64_t *chains)
     }
     qsort(chains, RUNS, sizeof *chains, compare);
     qsort(pairs, RUNS, sizeof *pairs, compare);
-    double fastest = (double)pairs[0] / PAIRS, median = (double)pairs[RUNS / 2] / PAIRS;
+    double fastest = (double)pairs[0] / PAIRS, median = (double)pairs[MIDDLE] / PAIRS;
     report(bytes, "ticks, fastest run", fastest);
     report(bytes, "ticks, median run", median);
     report(bytes, "core cycles, fastest run", fastest * CHAIN_CYCLES / (double)chains[0]);
-    report(bytes, "core cycles, median run", median * CHAIN_CYCLES / (double)chains[RUNS / 2]);
+    report(bytes, "core cycles, median run", median * CHAIN_CYCLES / (double)chains[MIDDLE]);
 }
 
 int main(void)

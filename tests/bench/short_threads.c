@@ -23,7 +23,7 @@ static void *live_shortly(void *context)
     void *blocks[MAX_BLOCKS];
     for (size_t i = 0; i < worker->blocks; i++) {
         size_t bytes = sizes_pick(&sizes, &worker->rng);
-        blocks[i] = malloc(bytes);
+        blocks[i] = must_malloc(bytes);
         touch_ends(blocks[i], bytes);
     }
     for (size_t i = 0; i < worker->blocks; i++)
