@@ -95,4 +95,7 @@ void pm_free_aligned_sized(void *block, size_t alignment, size_t bytes);
 }
 #endif
 
+/* For programs that link the library: what is built on top of the allocator. */
+#include "poolmalloc/pool.h"
+
 #endif
