@@ -29,6 +29,7 @@ struct pm_pool {
     pm_pool_options options;
     bool counts_objects;          /* a limit or size_of: every object passes stock_in and _out */
     bool has_callbacks_for_aging; /* then only calls of this very pool age it */
+    bool keeps_all;               /* never ages: late users of an object still find its memory */
     struct pool_fixed *fixed;
     _Atomic(struct pool_local *) locals; /* list: push only, until destroy */
     _Atomic uint32_t generation;         /* chains[generation & 1] are fresh, the others victims */

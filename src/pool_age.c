@@ -214,7 +214,8 @@ static void age(struct pm_pool *pool, uint32_t now)
     if (!mutex_try_lock(&pool->age_lock)) {
         return;
     }
-    uint32_t elapsed = now - atomic_load_explicit(&pool->aged_tick, memory_order_relaxed);
+    uint32_t elapsed =
+        pool->keeps_all ? 0 : now - atomic_load_explicit(&pool->aged_tick, memory_order_relaxed);
     for (uint32_t i = 0; i < elapsed && i < AGES_TO_EMPTY; i++) {
         turn_generation(pool);
     }
