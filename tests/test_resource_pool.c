@@ -341,8 +341,8 @@ static void forked_child_starts_empty(void)
     int failed = 0;
     pm_resources_options wanted = options(1, LIMIT, 2);
     shared = pm_resources_create(&wanted);
-    for (uintptr_t i = 0; i < THREADS_AT_FORK; i++) {
-        pthread_create(&threads[i], NULL, work, (void *)(i + 1));
+    for (int i = 0; i < THREADS_AT_FORK; i++) {
+        pthread_create(&threads[i], NULL, work, (void *)(intptr_t)(i + 1));
     }
     for (int i = 0; i < 30; i++) {
         failed += !child_starts_empty();
