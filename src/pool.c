@@ -110,14 +110,8 @@ NOINLINE static void put_slow(struct pm_pool *pool, void *object)
     errno = saved_errno;
 }
 
-PUBLIC HOT void pm_pool_put(pm_pool *pool, void *object)
+static ALWAYS_INLINE void put_reset(struct pm_pool *pool, void *object)
 {
-    if (unlikely(object == NULL)) {
-        return;
-    }
-    if (pool->options.reset != NULL) {
-        pool->options.reset(object, pool->options.context);
-    }
     struct pool_local *local = local_find(pool->id);
     if (likely(local != NULL && local_enter(local) && local->top != local->limit)) {
         *++local->top = object;
@@ -126,6 +120,25 @@ PUBLIC HOT void pm_pool_put(pm_pool *pool, void *object)
         return;
     }
     put_slow(pool, object);
+}
+
+/* Apart, so that a put without reset needs no stack frame. */
+NOINLINE static void reset_and_put(struct pm_pool *pool, void *object)
+{
+    pool->options.reset(object, pool->options.context);
+    put_reset(pool, object);
+}
+
+PUBLIC HOT void pm_pool_put(pm_pool *pool, void *object)
+{
+    if (unlikely(object == NULL)) {
+        return;
+    }
+    if (pool->options.reset != NULL) {
+        reset_and_put(pool, object);
+        return;
+    }
+    put_reset(pool, object);
 }
 
 /* ---- Life ----------------------------------------------------------------------------------- */

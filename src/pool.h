@@ -23,7 +23,7 @@ enum pool_state { POOL_DESTROYED, POOL_LIVE, POOL_FIXED };
 struct pool_fixed;
 
 struct pm_pool {
-    uint64_t id; /* serial << 32 | index; 0: no locals (destroyed, or fixed) */
+    uint64_t id; /* serial << 32 | index; or POOL_NO_ID (destroyed, fixed): no locals */
     enum pool_state state;
     uint32_t index; /* in the registry; const: pool structs are reused, never freed */
     pm_pool_options options;
@@ -65,7 +65,7 @@ void pool_empty_chains(struct pm_pool *pool, unsigned which);
 
 /* pool_age.c: time, and the registry. */
 
-/* A pool struct in the registry with an index, id 0, all else zero; or NULL. */
+/* A pool struct in the registry with an index, POOL_NO_ID, all else zero; or NULL. */
 struct pm_pool *pool_register(void);
 /* Gives the pool its id: from now on threads may have locals. */
 void pool_publish(struct pm_pool *pool);

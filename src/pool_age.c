@@ -143,6 +143,7 @@ struct pm_pool *pool_register(void)
         uint32_t index = pool->index;
         memset(pool, 0, sizeof(*pool));
         pool->index = index;
+        pool->id = POOL_NO_ID;
         pool->state = POOL_FIXED; /* taken; agers pass it by until it is published */
     }
     mutex_unlock(&registry.lock);
@@ -163,7 +164,7 @@ void pool_unregister(struct pm_pool *pool)
     mutex_lock(&registry.lock);
     bool was_live = pool->state != POOL_DESTROYED;
     pool->state = POOL_DESTROYED;
-    pool->id = 0;
+    pool->id = POOL_NO_ID;
     registry.destroyed++;
     mutex_unlock(&registry.lock);
     if (!was_live) {

@@ -73,6 +73,9 @@ struct pool_table {
     struct pool_entry entries[];
 };
 
+/* The id of a pool without locals: in no table. */
+#define POOL_NO_ID UINT64_MAX
+
 /* The calling thread's local of the pool `id`, or NULL. */
 static ALWAYS_INLINE struct pool_local *local_find(uint64_t id)
 {
