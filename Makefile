@@ -206,6 +206,7 @@ bench: ## time and peak memory beside glibc, jemalloc, mimalloc and tcmalloc
 	@scripts/install_packages.sh build bench
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@scripts/bench.sh
+	@scripts/bench_pools.sh
 
 man_pages := $(wildcard docs/*.[1-8])
 install: all ## install under $(DESTDIR)$(PREFIX)
