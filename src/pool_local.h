@@ -84,7 +84,13 @@ static ALWAYS_INLINE struct pool_local *local_find(uint64_t id)
         return NULL;
     }
     const struct pool_entry *entry = &table->entries[id & table->mask];
-    return likely(entry->id == id) ? entry->local : NULL;
+    if (unlikely(entry->id != id)) {
+        return NULL;
+    }
+    if (entry->local == NULL) {
+        __builtin_unreachable(); /* only empty entries have none, and their id is no pool's */
+    }
+    return entry->local;
 }
 
 /* Owner only. False: the gate does not let a fast path through; the slow path enters again. */
