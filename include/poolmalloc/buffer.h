@@ -21,8 +21,8 @@
  *     fit between the indexes, ENOMEM, or what the function says.
  *   Source: Netty's ByteBuf; the indexes are those of its javadoc.
  */
-#ifndef POOLMALLOC_BUFFER_H
-#define POOLMALLOC_BUFFER_H
+#ifndef PM_BUFFER_H
+#define PM_BUFFER_H
 
 #include <stdbool.h>
 #include <stddef.h>

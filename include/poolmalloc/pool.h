@@ -15,8 +15,8 @@
  * may use any pool, this one included. After fork the child may go on using its pools: it owns a
  * copy of the stock, of which the part that another thread had in hand at that instant is lost.
  */
-#ifndef POOLMALLOC_POOL_H
-#define POOLMALLOC_POOL_H
+#ifndef PM_POOL_H
+#define PM_POOL_H
 
 #include <stdbool.h>
 #include <stddef.h>

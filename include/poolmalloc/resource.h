@@ -7,8 +7,8 @@
  * so the child forgets them without closing. What the forking thread holds is its own to decide:
  * pm_resources_discard it in one of the two processes.
  */
-#ifndef POOLMALLOC_RESOURCE_H
-#define POOLMALLOC_RESOURCE_H
+#ifndef PM_RESOURCE_H
+#define PM_RESOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
