@@ -99,5 +99,7 @@ void pm_free_aligned_sized(void *block, size_t alignment, size_t bytes);
 #include "poolmalloc/pool.h"
 #include "poolmalloc/buffer.h"
 #include "poolmalloc/resource.h"
+#include "poolmalloc/arena.h"
+#include "poolmalloc/scope.h"
 
 #endif

@@ -14,8 +14,8 @@
  *
  * No locks: the count is atomic, all else belongs to the thread that uses the handle.
  * Source: Netty's ByteBuf, CompositeByteBuf and Recycler. */
-#ifndef POOLMALLOC_SRC_BUFFER_H
-#define POOLMALLOC_SRC_BUFFER_H
+#ifndef POOLMALLOC_BUFFER_H
+#define POOLMALLOC_BUFFER_H
 
 #include "compiler.h"
 #include "misuse.h"

@@ -11,8 +11,8 @@
  * across fork: the child frees those of threads that are gone, see pool_age.c.
  * Cost: a get and a put that stay in the private stack are about 20 instructions each and no
  * atomic read-modify-write. */
-#ifndef POOLMALLOC_SRC_POOL_H
-#define POOLMALLOC_SRC_POOL_H
+#ifndef POOLMALLOC_POOL_H
+#define POOLMALLOC_POOL_H
 
 #include "mutex.h"
 #include "pool_local.h"
