@@ -58,7 +58,7 @@ library := $(BUILD)/$(SONAME)
 outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \
            $(if $(cli),$(BUILD)/poolmalloc)
 sources := $(wildcard src/*.c src/cli/*.c preload/*.c tests/*.c tests/*/*.c)
-headers := $(wildcard include/*.h src/*.h src/cli/*.h preload/*.h tests/*.h tests/*/*.h)
+headers := $(wildcard include/*.h include/*/*.h src/*.h src/cli/*.h preload/*.h tests/*.h tests/*/*.h)
 
 # A tests/test_M.c that calls test_main is a program; another tests/test_M_part.c belongs to it.
 unit_names    := $(patsubst tests/test_%.c,test_%,$(wildcard tests/test_*.c))
@@ -210,11 +210,13 @@ bench: ## time and peak memory beside glibc, jemalloc, mimalloc and tcmalloc
 	@scripts/install_packages.sh build bench
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@scripts/bench.sh
+	@scripts/bench_pools.sh
 
 man_pages := $(wildcard docs/*.[1-8])
 install: all ## install under $(DESTDIR)$(PREFIX)
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include lib/pkgconfig)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/poolmalloc lib/pkgconfig)
 	install -m 644 include/poolmalloc.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 include/poolmalloc/*.h $(DESTDIR)$(PREFIX)/include/poolmalloc/
 	install -m 755 $(library) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libpoolmalloc.so
 	install -m 644 $(BUILD)/libpoolmalloc.a $(DESTDIR)$(PREFIX)/lib/
@@ -224,7 +226,7 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	    $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 uninstall: ## remove what install put there
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,include/poolmalloc.h lib/$(SONAME) \
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(wildcard include/*.h include/*/*.h) lib/$(SONAME) \
 	    lib/libpoolmalloc.so lib/libpoolmalloc.a lib/pkgconfig/poolmalloc.pc bin/poolmalloc) \
 	    $(foreach page,$(man_pages),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix \
 	    $(page)))/$(notdir $(page)))

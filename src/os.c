@@ -279,6 +279,13 @@ void os_wait(const _Atomic uint32_t *word, uint32_t expected)
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
 }
 
+void os_wait_ms(const _Atomic uint32_t *word, uint32_t expected, uint64_t ms)
+{
+    struct timespec limit = {.tv_sec = (time_t)(ms / MS_PER_SECOND),
+                             .tv_nsec = (long)(ms % MS_PER_SECOND) * NANOSECONDS_PER_MS};
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &limit, NULL, 0);
+}
+
 void os_wake(const _Atomic uint32_t *word, int count)
 {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);

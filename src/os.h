@@ -57,6 +57,8 @@ long os_read_file(const char *path, char *text, size_t capacity);
 
 /* Waits while *word == expected. May wake early. */
 void os_wait(const _Atomic uint32_t *word, uint32_t expected);
+/* As os_wait, for at most `ms` milliseconds. */
+void os_wait_ms(const _Atomic uint32_t *word, uint32_t expected, uint64_t ms);
 void os_wake(const _Atomic uint32_t *word, int count);
 
 /* For tests: the n-th call from now that maps, remaps or purges fails, and `count` after it. */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "pool.h"
+
+#include "bits.h"
+#include "misuse.h"
+#include "panic.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { DEFAULT_ALIGNMENT = 16 };
+
+/* ---- Get ------------------------------------------------------------------------------------ */
+
+COLD NOINLINE static void *construct(struct pm_pool *pool)
+{
+    const pm_pool_options *options = &pool->options;
+    void *memory = NULL;
+    if (options->object_bytes != 0) {
+        memory = pm_aligned_alloc(options->alignment, options->object_bytes);
+        if (memory == NULL) {
+            return NULL;
+        }
+    }
+    if (options->construct == NULL) {
+        if (memory == NULL) {
+            errno = EAGAIN;
+            return NULL;
+        }
+        return memset(memory, 0, options->object_bytes);
+    }
+    void *object = options->construct(memory, options->context);
+    if (object == NULL) {
+        pm_free(memory);
+    }
+    return object;
+}
+
+NOINLINE static void *get_slow(struct pm_pool *pool)
+{
+    if (pool->state == POOL_FIXED) {
+        return fixed_get(pool->fixed);
+    }
+    if (pool->state == POOL_DESTROYED) {
+        panic_at(FATAL_POOL_DESTROYED, pool, 0, NULL);
+    }
+    pool_notice_tick(pool);
+    struct pool_local *local = pool_local_ready(pool);
+    void *object = pool_take(pool, local);
+    if (local != NULL) {
+        local_leave(local);
+    }
+    if (object == NULL) {
+        return construct(pool);
+    }
+    if (pool->counts_objects) {
+        pool_stock_out(pool, object);
+    }
+    return object;
+}
+
+PUBLIC HOT void *pm_pool_get(pm_pool *pool)
+{
+    struct pool_local *local = local_find(pool->id);
+    if (likely(local != NULL && local_enter(local))) {
+        void *object = *local->top;
+        if (likely(object != NULL)) {
+            local->top--;
+            local_count(local, COUNT_GETS);
+            local_leave(local);
+            return object;
+        }
+    }
+    return get_slow(pool);
+}
+
+/* ---- Put ------------------------------------------------------------------------------------ */
+
+static bool store(struct pm_pool *pool, void *object)
+{
+    struct pool_local *local = pool_local_ready(pool);
+    bool fits = !pool->counts_objects || pool_stock_in(pool, object);
+    bool stored = fits && local != NULL && pool_store(pool, local, object);
+    if (fits && !stored && pool->counts_objects) {
+        pool_stock_out(pool, object);
+    }
+    pool_count(pool, local, COUNT_PUTS);
+    if (!stored) {
+        pool_count(pool, local, COUNT_DROPS);
+    }
+    if (local != NULL) {
+        local_leave(local);
+    }
+    return stored;
+}
+
+NOINLINE static void put_slow(struct pm_pool *pool, void *object)
+{
+    int saved_errno = errno;
+    if (pool->state == POOL_FIXED) {
+        fixed_put(pool->fixed, object);
+    } else if (pool->state == POOL_DESTROYED) {
+        panic_at(FATAL_POOL_DESTROYED, pool, 0, NULL);
+    } else {
+        pool_notice_tick(pool);
+        if (!store(pool, object)) {
+            pool_let_go(pool, object);
+        }
+    }
+    errno = saved_errno;
+}
+
+static ALWAYS_INLINE void put_reset(struct pm_pool *pool, void *object)
+{
+    struct pool_local *local = local_find(pool->id);
+    if (likely(local != NULL && local_enter(local) && local->top != local->limit)) {
+        *++local->top = object;
+        local_count(local, COUNT_PUTS);
+        local_leave(local);
+        return;
+    }
+    put_slow(pool, object);
+}
+
+/* Apart, so that a put without reset needs no stack frame. */
+NOINLINE static void reset_and_put(struct pm_pool *pool, void *object)
+{
+    pool->options.reset(object, pool->options.context);
+    put_reset(pool, object);
+}
+
+PUBLIC HOT void pm_pool_put(pm_pool *pool, void *object)
+{
+    if (unlikely(object == NULL)) {
+        return;
+    }
+    if (pool->options.reset != NULL) {
+        reset_and_put(pool, object);
+        return;
+    }
+    put_reset(pool, object);
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+static bool is_valid(const pm_pool_options *options)
+{
+    return (options->alignment == 0 || is_power_of_two(options->alignment)) &&
+           (options->max_retained_bytes == 0 || options->size_of != NULL);
+}
+
+PUBLIC pm_pool *pm_pool_create(const pm_pool_options *options)
+{
+    static const pm_pool_options defaults = {0};
+    options = options == NULL ? &defaults : options;
+    if (!is_valid(options)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct pm_pool *pool = pool_register();
+    if (pool == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    pool->options = *options;
+    if (pool->options.alignment < DEFAULT_ALIGNMENT) {
+        pool->options.alignment = DEFAULT_ALIGNMENT;
+    }
+    pool->counts_objects = options->size_of != NULL || options->max_retained_objects != 0;
+    pool->has_callbacks_for_aging = options->destruct != NULL || options->size_of != NULL;
+    pool_publish(pool);
+    return pool;
+}
+
+/* Nobody else is in the pool: every stack may be read. */
+static void destroy_objects(struct pm_pool *pool)
+{
+    struct pool_local *first = atomic_load_explicit(&pool->locals, memory_order_acquire);
+    pool_empty_chains(pool, 0);
+    pool_empty_chains(pool, 1);
+    for (struct pool_local *local = first; local != NULL; local = local->next) {
+        while (*local->top != NULL) {
+            pool_let_go(pool, *local->top--);
+        }
+    }
+}
+
+PUBLIC void pm_pool_destroy(pm_pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    struct pool_fixed *fixed = pool->fixed;
+    pool_unregister(pool);
+    if (fixed != NULL) {
+        fixed_destroy(fixed);
+        return;
+    }
+    destroy_objects(pool);
+    struct pool_local *next = atomic_load_explicit(&pool->locals, memory_order_relaxed);
+    while (next != NULL) {
+        struct pool_local *local = next;
+        next = local->next;
+        local_destroy(local);
+    }
+}
+
+/* ---- Statistics ----------------------------------------------------------------------------- */
+
+static uint64_t sum(const struct pm_pool *pool, enum pool_count which)
+{
+    uint64_t total = atomic_load_explicit(&pool->counts[which], memory_order_relaxed);
+    struct pool_local *local = atomic_load_explicit(&pool->locals, memory_order_acquire);
+    for (; local != NULL; local = local->next) {
+        total += atomic_load_explicit(&local->counts[which], memory_order_relaxed);
+    }
+    return total;
+}
+
+PUBLIC pm_pool_stats pm_pool_get_stats(const pm_pool *pool)
+{
+    if (pool->state == POOL_FIXED) {
+        return fixed_stats(pool->fixed);
+    }
+    pm_pool_stats stats = {
+        .gets = sum(pool, COUNT_GETS),
+        .misses = sum(pool, COUNT_MISSES),
+        .steals = sum(pool, COUNT_STEALS),
+        .rescues = sum(pool, COUNT_RESCUES),
+        .puts = sum(pool, COUNT_PUTS),
+        .drops = sum(pool, COUNT_DROPS),
+        .aged = atomic_load_explicit(&pool->aged, memory_order_relaxed),
+    };
+    stats.hits = stats.gets - stats.misses;
+    stats.retained_objects = stats.puts - stats.drops - stats.hits - stats.aged;
+    stats.retained_bytes = pool->options.size_of != NULL
+                               ? atomic_load_explicit(&pool->stock_bytes, memory_order_relaxed)
+                               : stats.retained_objects * pool->options.object_bytes;
+    return stats;
+}

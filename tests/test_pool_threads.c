@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Object pools used by several threads, and across fork. */
+#include "test_pool.h"
+
+#include "tick.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+
+_Atomic int constructed;
+_Atomic int resets;
+_Atomic int destructed;
+
+static void *construct(void *memory, void *context)
+{
+    (void)context;
+    constructed++;
+    return memset(memory, 0, sizeof(struct object));
+}
+
+static void reset(void *object, void *context)
+{
+    (void)context;
+    resets++;
+    ((struct object *)object)->value = 0;
+}
+
+static void destruct(void *object, void *context)
+{
+    (void)object;
+    (void)context;
+    destructed++;
+}
+
+const pm_pool_options counted_objects = {
+    .object_bytes = sizeof(struct object),
+    .construct = construct,
+    .reset = reset,
+    .destruct = destruct,
+    .name = "counted",
+};
+
+void get_many(pm_pool *pool, void **objects, int count)
+{
+    for (int i = 0; i < count; i++) {
+        objects[i] = pm_pool_get(pool);
+    }
+}
+
+void put_many(pm_pool *pool, void *const *objects, int count)
+{
+    for (int i = 0; i < count; i++) {
+        pm_pool_put(pool, objects[i]);
+    }
+}
+
+void turn_over(pm_pool *pool)
+{
+    pm_pool_put(pool, pm_pool_get(pool));
+}
+
+/* ---- One gets, the other puts --------------------------------------------------------------- */
+
+enum { EXCHANGED = 100000, IN_FLIGHT = 64 };
+
+static struct {
+    pm_pool *pool;
+    void *mailbox[IN_FLIGHT];
+    sem_t filled;
+    sem_t emptied;
+} exchange;
+
+static void *put_all(void *unused)
+{
+    for (int i = 0; i < EXCHANGED; i++) {
+        sem_wait(&exchange.filled);
+        pm_pool_put(exchange.pool, exchange.mailbox[i % IN_FLIGHT]);
+        sem_post(&exchange.emptied);
+    }
+    return unused;
+}
+
+void test_exchange_without_growth(void)
+{
+    pthread_t putter;
+    exchange.pool = pm_pool_create(&counted_objects);
+    sem_init(&exchange.filled, 0, 0);
+    sem_init(&exchange.emptied, 0, IN_FLIGHT);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&putter, NULL, put_all, NULL), 0);
+    for (int i = 0; i < EXCHANGED; i++) {
+        sem_wait(&exchange.emptied);
+        exchange.mailbox[i % IN_FLIGHT] = pm_pool_get(exchange.pool);
+        sem_post(&exchange.filled);
+    }
+    pthread_join(putter, NULL);
+    pm_pool_stats stats = pm_pool_get_stats(exchange.pool);
+    CU_ASSERT_EQUAL(stats.puts, EXCHANGED);
+    CU_ASSERT(stats.steals > 0);
+    /* In flight, in the putter's private stack, and what both hold for a moment. */
+    CU_ASSERT(constructed <= IN_FLIGHT + 2 * 16);
+    pm_pool_destroy(exchange.pool);
+    CU_ASSERT_EQUAL(destructed, constructed);
+}
+
+/* ---- Threads that idle or end --------------------------------------------------------------- */
+
+static struct {
+    pm_pool *pool;
+    sem_t stocked;
+    sem_t may_end;
+} idler;
+
+static void *stock_and_idle(void *unused)
+{
+    void *objects[10];
+    get_many(idler.pool, objects, 10);
+    put_many(idler.pool, objects, 10);
+    sem_post(&idler.stocked);
+    sem_wait(&idler.may_end);
+    return unused;
+}
+
+static pthread_t start_idler(void)
+{
+    pthread_t thread;
+    idler.pool = pm_pool_create(&counted_objects);
+    sem_init(&idler.stocked, 0, 0);
+    sem_init(&idler.may_end, 0, 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, stock_and_idle, NULL), 0);
+    sem_wait(&idler.stocked);
+    return thread;
+}
+
+void test_idle_thread_is_aged(void)
+{
+    pthread_t thread = start_idler();
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(destructed, 0);
+        tick_advance();
+        pm_pool_put(idler.pool, NULL);
+        void *object = pm_pool_get(idler.pool);
+        pm_pool_put(idler.pool, object);
+    }
+    /* The first round rescued one of the ten, the second round used it again. */
+    CU_ASSERT_EQUAL(destructed, 9);
+    CU_ASSERT_EQUAL(constructed, 10);
+    sem_post(&idler.may_end);
+    pthread_join(thread, NULL);
+    pm_pool_destroy(idler.pool);
+    CU_ASSERT_EQUAL(destructed, 10);
+}
+
+void test_ended_threads_leave_stock(void)
+{
+    void *objects[10];
+    pthread_t thread = start_idler();
+    sem_post(&idler.may_end);
+    pthread_join(thread, NULL);
+    get_many(idler.pool, objects, 10);
+    CU_ASSERT_EQUAL(constructed, 10);
+    CU_ASSERT_EQUAL(pm_pool_get_stats(idler.pool).hits, 10);
+    put_many(idler.pool, objects, 10);
+    pm_pool_destroy(idler.pool);
+    CU_ASSERT_EQUAL(destructed, 10);
+}
+
+/* ---- Everything at once --------------------------------------------------------------------- */
+
+enum { WORKERS = 4, ROUNDS = 20000, HELD = 40 };
+
+static pm_pool *crowded;
+static _Atomic int shared_objects;
+static _Atomic bool stop;
+
+static void hold(struct object *object)
+{
+    if (atomic_fetch_add(&object->owners, 1) != 0) {
+        shared_objects++;
+    }
+}
+
+static void *work(void *seed)
+{
+    void *held[HELD];
+    unsigned state = (unsigned)(uintptr_t)seed;
+    for (int round = 0; round < ROUNDS; round++) {
+        int count = 1 + rand_r(&state) % HELD;
+        get_many(crowded, held, count);
+        for (int i = 0; i < count; i++) {
+            hold(held[i]);
+        }
+        for (int i = 0; i < count; i++) {
+            atomic_fetch_sub(&((struct object *)held[i])->owners, 1);
+            pm_pool_put(crowded, held[i]);
+        }
+    }
+    return NULL;
+}
+
+static void *disturb(void *unused)
+{
+    while (!stop) {
+        tick_advance();
+        turn_over(crowded);
+        sched_yield();
+        pm_pool_drain(crowded);
+    }
+    return unused;
+}
+
+void test_threads_and_ticks(void)
+{
+    pthread_t workers[WORKERS];
+    pthread_t disturber;
+    crowded = pm_pool_create(&counted_objects);
+    pthread_create(&disturber, NULL, disturb, NULL);
+    for (uintptr_t i = 0; i < WORKERS; i++) {
+        pthread_create(&workers[i], NULL, work, (void *)(i + 1));
+    }
+    for (int i = 0; i < WORKERS; i++) {
+        pthread_join(workers[i], NULL);
+    }
+    stop = true;
+    pthread_join(disturber, NULL);
+    CU_ASSERT_EQUAL(shared_objects, 0);
+    pm_pool_stats stats = pm_pool_get_stats(crowded);
+    CU_ASSERT_EQUAL(stats.misses, (uint64_t)constructed);
+    CU_ASSERT_EQUAL(stats.aged + stats.drops, (uint64_t)destructed);
+    CU_ASSERT_EQUAL(stats.retained_objects, (uint64_t)(constructed - destructed));
+    CU_ASSERT(stats.aged > 0);
+    pm_pool_destroy(crowded);
+    CU_ASSERT_EQUAL(destructed, constructed);
+}
+
+/* ---- Fork ----------------------------------------------------------------------------------- */
+
+enum { FORKS = 50 };
+
+static bool child_ends_well(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        void *held[HELD];
+        for (int i = 0; i < 100; i++) {
+            tick_advance();
+            get_many(crowded, held, HELD);
+            put_many(crowded, held, HELD);
+        }
+        pm_pool_drain(crowded);
+        pm_pool_destroy(pm_pool_create(&counted_objects));
+        _exit(EXIT_SUCCESS);
+    }
+    int status = 0;
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* ThreadSanitizer takes what other threads did before a fork for races of the child with them. */
+#ifdef __SANITIZE_THREAD__
+enum { THREADS_AT_FORK = 0 };
+#else
+enum { THREADS_AT_FORK = 2 };
+#endif
+
+/* Forks while other threads are inside the pool and age it. */
+void test_fork(void)
+{
+    pthread_t disturbers[THREADS_AT_FORK + 1];
+    int failed = 0;
+    crowded = pm_pool_create(&counted_objects);
+    for (int i = 0; i < THREADS_AT_FORK; i++) {
+        pthread_create(&disturbers[i], NULL, disturb, NULL);
+    }
+    for (int i = 0; i < FORKS; i++) {
+        turn_over(crowded);
+        failed += !child_ends_well();
+    }
+    stop = true;
+    for (int i = 0; i < THREADS_AT_FORK; i++) {
+        pthread_join(disturbers[i], NULL);
+    }
+    CU_ASSERT_EQUAL(failed, 0);
+    pm_pool_destroy(crowded);
+}
