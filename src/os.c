@@ -140,6 +140,11 @@ bool os_populate(void *start, size_t bytes)
     return !failure_is_due() && madvise(start, bytes, MADV_POPULATE_WRITE) == 0;
 }
 
+bool os_resident(const void *start, size_t bytes, uint8_t *pages)
+{
+    return mincore((void *)(uintptr_t)start, bytes, pages) == 0;
+}
+
 bool os_advise_huge(void *start, size_t bytes)
 {
     return madvise(start, bytes, MADV_HUGEPAGE) == 0;

@@ -29,6 +29,9 @@ bool os_purge(void *start, size_t bytes);
 /* Makes pages resident at once, as a write to each would. false: not supported here. */
 bool os_populate(void *start, size_t bytes);
 
+/* For each OS page of a range whether it is resident, in bit 0 of a byte. */
+bool os_resident(const void *start, size_t bytes, uint8_t *pages);
+
 /* Asks for huge pages in a span. */
 bool os_advise_huge(void *start, size_t bytes);
 
