@@ -7,7 +7,7 @@ allowed='
     # memory and strings: pure
     memcpy memmove memset memcmp strlen strnlen strcmp strncmp memchr strchr strstr strcspn strtoul
     # the kernel
-    syscall mmap munmap mremap madvise mprotect prctl sysconf write open openat read close abort
+    syscall mmap munmap mremap madvise mprotect mincore stat rename prctl sysconf write open openat read close abort
     raise getpid gettid clock_gettime nanosleep sched_getaffinity sched_yield getauxval getenv getrandom
     __errno_location environ __environ
     # threads: key destructors and fork handlers; glibc keeps the first 32 keys and the first 48
