@@ -225,6 +225,13 @@ uint64_t os_now_ms(void)
     return (uint64_t)now.tv_sec * MS_PER_SECOND + (uint64_t)now.tv_nsec / NANOSECONDS_PER_MS;
 }
 
+uint64_t os_unix_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec;
+}
+
 uint64_t os_random(void)
 {
     uint64_t value = 0;

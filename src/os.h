@@ -44,6 +44,7 @@ struct os_cpu_limits {
 struct os_cpu_limits os_cpu_limits(void);
 
 uint64_t os_now_ms(void); /* monotone, about 4 ms coarse, no system call where there is a vDSO */
+uint64_t os_unix_seconds(void);
 uint64_t os_random(void);
 uint32_t os_process_id(void);
 uint32_t os_thread_id(void);

@@ -7,17 +7,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FILE_MODE = 0644 };
-
-static uint64_t now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec;
-}
 
 static void expand(struct text *path, const char *pattern)
 {
@@ -32,7 +24,7 @@ static void expand(struct text *path, const char *pattern)
             text_number(path, os_process_id());
             break;
         case 't':
-            text_number(path, now_seconds());
+            text_number(path, os_unix_seconds());
             break;
         default:
             text_char(path, *at);

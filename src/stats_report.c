@@ -62,6 +62,8 @@ static void collect_locked(void) REQUIRES(report.lock)
 {
     struct reader reader = {read_here, resident_here, os_page_bytes()};
     stats_collect(&report.stats, &poolmalloc_layout, &reader);
+    report.stats.process_id = os_process_id();
+    report.stats.unix_seconds = os_unix_seconds();
     note_peak(&report.stats.totals);
 }
 
@@ -84,17 +86,6 @@ static void write_to_descriptor(struct sink *sink, const char *start, size_t len
     os_write(sink->descriptor, start, length);
 }
 
-static void print_locked(enum stats_format format) REQUIRES(report.lock)
-{
-    switch (format) {
-    case STATS_TEXT:
-    case STATS_JSON:
-    case STATS_PROMETHEUS:
-        stats_print_text(&report.sink, &report.stats);
-        break;
-    }
-}
-
 static bool write_locked(enum stats_format format, const char *path) REQUIRES(report.lock)
 {
     collect_locked();
@@ -104,7 +95,7 @@ static bool write_locked(enum stats_format format, const char *path) REQUIRES(re
     report.sink.write = write_to_descriptor;
     report.sink.descriptor = report.file.descriptor;
     sink_init(&report.sink);
-    print_locked(format);
+    stats_print(&report.sink, &report.stats, format);
     report_file_close(&report.file);
     return true;
 }
@@ -134,7 +125,8 @@ void stats_report_load(void)
     } words[] = {{"1", STATS_TEXT},
                  {"text", STATS_TEXT},
                  {"json", STATS_JSON},
-                 {"prometheus", STATS_PROMETHEUS}};
+                 {"prometheus", STATS_PROMETHEUS},
+                 {"openmetrics", STATS_OPENMETRICS}};
     const char *value = os_environment("POOLMALLOC_STATS");
     if (value == NULL || value[0] == '\0' || strcmp(value, "0") == 0) {
         return;
@@ -147,7 +139,8 @@ void stats_report_load(void)
             return;
         }
     }
-    warn("POOLMALLOC_STATS must be 1, text, json or prometheus, and may go on with :PATH");
+    warn("POOLMALLOC_STATS must be 1, text, json, prometheus or openmetrics, and may go on with "
+         ":PATH");
 }
 
 static bool is_mine(void)

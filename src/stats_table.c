@@ -76,3 +76,9 @@ const struct stat_row *stat_find(const char *name)
     }
     return NULL;
 }
+
+const char *stats_kind_name(enum size_kind kind)
+{
+    static const char *const names[] = {"none", "tiny", "small", "normal", "huge"};
+    return names[kind];
+}

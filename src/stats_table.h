@@ -27,4 +27,7 @@ uint64_t stat_value(const struct stats_totals *totals, const struct stat_row *ro
 /* NULL: no statistic has this name. */
 const struct stat_row *stat_find(const char *name);
 
+/* "tiny", "small", "normal", "huge". */
+const char *stats_kind_name(enum size_kind kind);
+
 #endif

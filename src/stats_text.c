@@ -250,11 +250,36 @@ static void print_peak(struct sink *sink, const struct stats_totals *totals)
     text_string(text, " %, caches included.\n");
 }
 
+static void print_head(struct sink *sink, const struct stats *stats)
+{
+    struct text *text = sink_line(sink);
+    text_string(text, "poolmalloc: memory of process ");
+    text_number(text, stats->process_id);
+    text_char(text, '\n');
+}
+
 void stats_print_text(struct sink *sink, const struct stats *stats)
 {
+    print_head(sink, stats);
     stats_print_waterfall(sink, stats);
     print_classes(sink, stats);
     print_arenas(sink, stats);
     print_peak(sink, &stats->totals);
     sink_flush(sink);
+}
+
+void stats_print(struct sink *sink, const struct stats *stats, enum stats_format format)
+{
+    switch (format) {
+    case STATS_TEXT:
+        stats_print_text(sink, stats);
+        break;
+    case STATS_JSON:
+        stats_print_json(sink, stats);
+        break;
+    case STATS_PROMETHEUS:
+    case STATS_OPENMETRICS:
+        stats_print_prometheus(sink, stats, format == STATS_OPENMETRICS);
+        break;
+    }
 }
