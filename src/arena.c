@@ -26,12 +26,7 @@ _Atomic bool arena_wants_purge;
 
 static const uint8_t search_order[] = {USAGE_75, USAGE_50, USAGE_25, USAGE_0, USAGE_INIT};
 
-static struct {
-    struct mutex lock;                            /* guards making an arena, and limit */
-    _Atomic(struct arena *) all[ARENA_MAX_COUNT]; /* release pairs with acquire */
-    _Atomic uint32_t count;
-    struct arena_limit limit; /* count 0: not looked up yet */
-} arenas;
+struct arena_table arenas;
 
 struct arena *arena_at(unsigned index)
 {

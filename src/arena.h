@@ -92,6 +92,15 @@ struct arena_limit {
 };
 struct arena_limit arena_limit(void);
 
+/* Where all arenas are found; for arena.c and for walkers. */
+struct arena_table {
+    struct mutex lock;                            /* guards making an arena, and limit */
+    _Atomic(struct arena *) all[ARENA_MAX_COUNT]; /* release pairs with acquire */
+    _Atomic uint32_t count;
+    struct arena_limit limit; /* count 0: not looked up yet */
+};
+extern struct arena_table arenas;
+
 /* The pages of one run of a small or normal class, starting at a multiple of 2^order pages (or at
  * a multiple of their own number rounded up to a power of two, if that is more).
  * page NULL: out of memory in this arena. */

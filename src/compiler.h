@@ -13,6 +13,7 @@
 #define NORETURN __attribute__((noreturn))
 #define PUBLIC __attribute__((visibility("default")))
 #define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define NO_SANITIZE_THREAD __attribute__((no_sanitize("thread")))
 #define CACHE_ALIGNED __attribute__((aligned(64)))
 
 /* Lock contracts, checked by clang -Wthread-safety on functions; comments to every other compiler.

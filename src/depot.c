@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "depot.h"
 
-static struct {
-    _Atomic size_t limit_bytes;
-    _Atomic size_t reserved_bytes;
-} budget CACHE_ALIGNED = {.limit_bytes = 4 << 20};
+struct budget budget CACHE_ALIGNED = {.limit_bytes = 4 << 20};
 
 static void count(struct depot *depot, int magazines, int slots)
 {

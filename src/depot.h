@@ -32,6 +32,12 @@ struct magazine *depot_age(struct depot *depot);
 /* In a forked child: empties a depot that a thread now gone was taking from. */
 void depot_abandon(struct depot *depot);
 
+struct budget {
+    _Atomic size_t limit_bytes;
+    _Atomic size_t reserved_bytes;
+};
+extern struct budget budget;
+
 /* Takes `bytes` from the budget. false: it is spent, nothing was taken. */
 bool budget_reserve(size_t bytes);
 void budget_release(size_t bytes);

@@ -6,7 +6,7 @@
 #include "huge.h"
 #include "magazine.h"
 #include "purge.h"
-#include "stats.h"
+#include "stats_report.h"
 #include "tcache.h"
 
 #include <pthread.h>
@@ -18,6 +18,7 @@ static void after_fork_in_child(void)
     magazine_abandon_stocks();
     huge_abandon_lock();
     tcache_abandon_lock();
+    stats_report_abandon_lock();
     chunk_abandon_lock();
     for (unsigned i = 0; i < arena_count(); i++) {
         arena_abandon_locks(arena_at(i));
@@ -28,6 +29,7 @@ static void after_fork_in_child(void)
 __attribute__((constructor)) static void start(void)
 {
     config_load();
+    stats_report_load();
     pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
@@ -35,5 +37,5 @@ __attribute__((constructor)) static void start(void)
 __attribute__((destructor)) static void finish(void)
 {
     tcache_flush();
-    stats_at_exit();
+    stats_report_at_exit();
 }

@@ -10,17 +10,11 @@
 
 enum { REGION_BYTES = 2 << 20 };
 
-struct region {
-    struct region *previous; /* const once published */
-    size_t bytes;
-    _Atomic size_t used; /* relaxed: hands out offsets, publishes nothing */
-};
+_Atomic(struct meta_region *) meta_newest;
 
-static _Atomic(struct region *) newest_region;
-
-static struct region *region_create(size_t bytes)
+static struct meta_region *region_create(size_t bytes)
 {
-    struct region *region = os_map(bytes, os_page_bytes(), NULL, "poolmalloc metadata");
+    struct meta_region *region = os_map(bytes, os_page_bytes(), NULL, "poolmalloc metadata");
     if (region != NULL) {
         region->bytes = bytes;
         atomic_init(&region->used, sizeof(*region));
@@ -28,7 +22,7 @@ static struct region *region_create(size_t bytes)
     return region;
 }
 
-static void *region_take(struct region *region, size_t bytes, size_t alignment)
+static void *region_take(struct meta_region *region, size_t bytes, size_t alignment)
 {
     size_t used = atomic_load_explicit(&region->used, memory_order_relaxed);
     for (;;) {
@@ -47,20 +41,20 @@ void *meta_alloc(size_t bytes, size_t alignment)
 {
     for (;;) {
         /* acquire: pairs with the release below, for the region's fields */
-        struct region *region = atomic_load_explicit(&newest_region, memory_order_acquire);
+        struct meta_region *region = atomic_load_explicit(&meta_newest, memory_order_acquire);
         void *taken = region == NULL ? NULL : region_take(region, bytes, alignment);
         if (likely(taken != NULL)) {
             return taken;
         }
         size_t wanted_bytes = align_up(sizeof(*region), alignment) + bytes;
-        struct region *fresh =
+        struct meta_region *fresh =
             region_create(wanted_bytes < REGION_BYTES ? REGION_BYTES : wanted_bytes);
         if (fresh == NULL) {
             return NULL;
         }
         fresh->previous = region;
         size_t fresh_bytes = fresh->bytes;
-        if (!atomic_compare_exchange_strong_explicit(&newest_region, &region, fresh,
+        if (!atomic_compare_exchange_strong_explicit(&meta_newest, &region, fresh,
                                                      memory_order_release, memory_order_relaxed)) {
             os_unmap(fresh, fresh_bytes);
         }
@@ -70,7 +64,7 @@ void *meta_alloc(size_t bytes, size_t alignment)
 struct meta_totals meta_totals(void)
 {
     struct meta_totals totals = {0};
-    struct region *region = atomic_load_explicit(&newest_region, memory_order_acquire);
+    struct meta_region *region = atomic_load_explicit(&meta_newest, memory_order_acquire);
     for (; region != NULL; region = region->previous) {
         totals.mapped_bytes += region->bytes;
         totals.used_bytes += atomic_load_explicit(&region->used, memory_order_relaxed);

@@ -9,10 +9,18 @@
 #ifndef POOLMALLOC_META_H
 #define POOLMALLOC_META_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 /* Zeroed memory. alignment: a power of two up to an OS page. NULL: out of memory. */
 void *meta_alloc(size_t bytes, size_t alignment);
+
+struct meta_region {
+    struct meta_region *previous; /* const once published */
+    size_t bytes;
+    _Atomic size_t used; /* relaxed: hands out offsets, publishes nothing */
+};
+extern _Atomic(struct meta_region *) meta_newest; /* release pairs with acquire */
 
 struct meta_totals {
     size_t mapped_bytes;

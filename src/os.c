@@ -149,6 +149,11 @@ void os_populate(void *start, size_t bytes)
     }
 }
 
+bool os_resident(const void *start, size_t bytes, uint8_t *pages)
+{
+    return mincore((void *)(uintptr_t)start, bytes, pages) == 0;
+}
+
 bool os_advise_huge(void *start, size_t bytes)
 {
     return madvise(start, bytes, MADV_HUGEPAGE) == 0;
@@ -227,6 +232,13 @@ uint64_t os_now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (uint64_t)now.tv_sec * MS_PER_SECOND + (uint64_t)now.tv_nsec / NANOSECONDS_PER_MS;
+}
+
+uint64_t os_unix_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec;
 }
 
 uint64_t os_random(void)

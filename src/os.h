@@ -30,6 +30,9 @@ bool os_purge(void *start, size_t bytes);
 bool os_can_populate(void);
 void os_populate(void *start, size_t bytes);
 
+/* For each OS page of a range whether it is resident, in bit 0 of a byte. */
+bool os_resident(const void *start, size_t bytes, uint8_t *pages);
+
 /* Asks for huge pages in a span. */
 bool os_advise_huge(void *start, size_t bytes);
 
@@ -42,6 +45,7 @@ struct os_cpu_limits {
 struct os_cpu_limits os_cpu_limits(void);
 
 uint64_t os_now_ms(void); /* monotone, about 4 ms coarse, no system call where there is a vDSO */
+uint64_t os_unix_seconds(void);
 uint64_t os_random(void);
 uint32_t os_process_id(void);
 uint32_t os_thread_id(void);

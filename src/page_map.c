@@ -7,22 +7,18 @@
 
 enum chunk_slot_tag { TAG_CHUNK = 0, TAG_HUGE = 1, TAG_MASK = 1 };
 
-struct leaf {
-    uint8_t class_bytes[LEAF_PAGES];
-    _Atomic uintptr_t chunk_slots[LEAF_CHUNKS]; /* pointer | tag; release pairs with acquire */
-};
-
-static _Atomic(struct leaf *) leaves[LEAF_COUNT];
+_Atomic(struct page_map_leaf *) page_map_leaves[LEAF_COUNT];
 static _Atomic uint32_t leaf_count; /* relaxed: a statistic */
 
 struct hot_leaf page_map_hot = {.number = UINTPTR_MAX};
 
-static struct leaf *leaf_of(const void *address)
+static struct page_map_leaf *leaf_of(const void *address)
 {
     uintptr_t number = (uintptr_t)address >> LEAF_LOG2;
     /* acquire: pairs with the release in leaf_cover */
-    return number >= LEAF_COUNT ? NULL
-                                : atomic_load_explicit(&leaves[number], memory_order_acquire);
+    return number >= LEAF_COUNT
+               ? NULL
+               : atomic_load_explicit(&page_map_leaves[number], memory_order_acquire);
 }
 
 static bool leaf_cover(uintptr_t number)
@@ -30,15 +26,16 @@ static bool leaf_cover(uintptr_t number)
     if (number >= LEAF_COUNT) {
         return false;
     }
-    if (atomic_load_explicit(&leaves[number], memory_order_acquire) != NULL) {
+    if (atomic_load_explicit(&page_map_leaves[number], memory_order_acquire) != NULL) {
         return true;
     }
-    struct leaf *fresh = os_map(sizeof(*fresh), os_page_bytes(), NULL, "poolmalloc page map");
+    struct page_map_leaf *fresh =
+        os_map(sizeof(*fresh), os_page_bytes(), NULL, "poolmalloc page map");
     if (fresh == NULL) {
         return false;
     }
-    struct leaf *expected = NULL;
-    if (!atomic_compare_exchange_strong_explicit(&leaves[number], &expected, fresh,
+    struct page_map_leaf *expected = NULL;
+    if (!atomic_compare_exchange_strong_explicit(&page_map_leaves[number], &expected, fresh,
                                                  memory_order_release, memory_order_relaxed)) {
         os_unmap(fresh, sizeof(*fresh));
         return true;
@@ -64,21 +61,21 @@ bool page_map_cover(const void *start, size_t bytes)
 
 unsigned page_map_class(const void *address)
 {
-    const struct leaf *leaf = leaf_of(address);
+    const struct page_map_leaf *leaf = leaf_of(address);
     return leaf == NULL ? CLASS_NONE
                         : leaf->class_bytes[((uintptr_t)address >> PAGE_LOG2) % LEAF_PAGES];
 }
 
 void page_map_set_class(const void *first_page, unsigned pages, unsigned class)
 {
-    struct leaf *leaf = leaf_of(first_page);
+    struct page_map_leaf *leaf = leaf_of(first_page);
     uint8_t *bytes = &leaf->class_bytes[((uintptr_t)first_page >> PAGE_LOG2) % LEAF_PAGES];
     memset(bytes, (int)class, pages);
 }
 
 static uintptr_t chunk_slot(const void *address)
 {
-    struct leaf *leaf = leaf_of(address);
+    struct page_map_leaf *leaf = leaf_of(address);
     if (leaf == NULL) {
         return 0;
     }
@@ -116,6 +113,6 @@ void page_map_set_huge(const void *address, struct huge *huge)
 
 size_t page_map_mapped_bytes(void)
 {
-    return sizeof(leaves) +
-           atomic_load_explicit(&leaf_count, memory_order_relaxed) * sizeof(struct leaf);
+    return sizeof(page_map_leaves) +
+           atomic_load_explicit(&leaf_count, memory_order_relaxed) * sizeof(struct page_map_leaf);
 }

@@ -36,6 +36,13 @@ enum {
     LEAF_CHUNKS = 1 << (LEAF_LOG2 - CHUNK_LOG2),
 };
 
+struct page_map_leaf {
+    uint8_t class_bytes[LEAF_PAGES];
+    _Atomic uintptr_t chunk_slots[LEAF_CHUNKS]; /* pointer | tag; release pairs with acquire */
+};
+
+extern _Atomic(struct page_map_leaf *) page_map_leaves[LEAF_COUNT];
+
 struct hot_leaf {
     _Atomic uintptr_t number;    /* address >> LEAF_LOG2; no address has this before it is set */
     const uint8_t *biased_bytes; /* class byte of address a at biased_bytes[a >> PAGE_LOG2] */

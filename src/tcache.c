@@ -32,9 +32,10 @@ _Thread_local struct self *self_current = &empty_tcache.self;
 
 void (*tcache_on_pools_exit)(void *pools);
 
+_Atomic(struct tcache *) tcache_newest;
+
 static struct {
-    _Atomic(struct tcache *) first; /* all ever made; release pairs with acquire */
-    struct mutex lock;              /* guards all below */
+    struct mutex lock; /* guards all below, and putting a cache into tcache_newest */
     struct tcache *unused;
     uint32_t made;
     bool has_exit_key;
@@ -128,8 +129,8 @@ static struct tcache *make_cache(void)
             tcache->tops[class] = &no_slots[1];
             tcache->limits[class] = &no_slots[1];
         }
-        tcache->next = atomic_load_explicit(&caches.first, memory_order_relaxed);
-        atomic_store_explicit(&caches.first, tcache, memory_order_release);
+        tcache->next = atomic_load_explicit(&tcache_newest, memory_order_relaxed);
+        atomic_store_explicit(&tcache_newest, tcache, memory_order_release);
     }
     return tcache;
 }
@@ -468,7 +469,7 @@ void tcache_flush(void)
 
 struct tcache *tcache_first(void)
 {
-    return atomic_load_explicit(&caches.first, memory_order_acquire);
+    return atomic_load_explicit(&tcache_newest, memory_order_acquire);
 }
 
 unsigned tcache_cached_slots(struct tcache *tcache, unsigned class)

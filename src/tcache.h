@@ -81,7 +81,8 @@ void tcache_flush(void);
 /* Called at thread exit with a non-NULL `pools`, while the cache still works. */
 extern void (*tcache_on_pools_exit)(void *pools);
 
-/* Every cache ever made, for walkers. */
+/* Every cache ever made, for walkers; release pairs with acquire. */
+extern _Atomic(struct tcache *) tcache_newest;
 struct tcache *tcache_first(void);
 /* Slots of a class that lie in a cache: exact for the own one, a moment's for others. */
 unsigned tcache_cached_slots(struct tcache *tcache, unsigned class);

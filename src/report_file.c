@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "report_file.h"
+
+#include "os.h"
+#include "text.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MODE = 0644 };
+
+static void expand(struct text *path, const char *pattern)
+{
+    for (const char *at = pattern; *at != '\0'; at++) {
+        if (at[0] != '%' || at[1] == '\0') {
+            text_char(path, at[0]);
+            continue;
+        }
+        at++;
+        switch (*at) {
+        case 'p':
+            text_number(path, os_process_id());
+            break;
+        case 't':
+            text_number(path, os_unix_seconds());
+            break;
+        default:
+            text_char(path, *at);
+        }
+    }
+}
+
+static struct text terminated(struct text text)
+{
+    text.start[text.length] = '\0';
+    return text;
+}
+
+static bool is_special(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+bool report_file_open(struct report_file *file, const char *pattern)
+{
+    file->is_temporary = false;
+    file->descriptor = STDERR_FILENO;
+    if (pattern[0] == '\0') {
+        return true;
+    }
+    struct text path = text_over(file->path, sizeof(file->path) - 1);
+    struct text temporary = text_over(file->temporary_path, sizeof(file->temporary_path) - 1);
+    expand(&path, pattern);
+    path = terminated(path);
+    text_string(&temporary, file->path);
+    text_string(&temporary, ".new.");
+    text_number(&temporary, os_process_id());
+    temporary = terminated(temporary);
+    if (temporary.length == temporary.capacity) {
+        return false; /* cut: it would be another file's name */
+    }
+    file->is_temporary = !is_special(file->path);
+    file->descriptor =
+        file->is_temporary
+            ? open(file->temporary_path,
+                   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, FILE_MODE)
+            : open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return file->descriptor >= 0;
+}
+
+void report_file_close(struct report_file *file)
+{
+    if (file->descriptor != STDERR_FILENO) {
+        close(file->descriptor);
+    }
+    if (file->is_temporary) {
+        rename(file->temporary_path, file->path);
+    }
+}
