@@ -36,6 +36,6 @@ __attribute__((constructor)) static void start(void)
 /* Slots that were freed twice and still lie in the cache are found here at the latest. */
 __attribute__((destructor)) static void finish(void)
 {
-    tcache_flush();
     stats_report_at_exit();
+    tcache_flush();
 }

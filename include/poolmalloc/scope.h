@@ -22,8 +22,6 @@
 extern "C" {
 #endif
 
-void pm_free(void *block);
-
 /* Frees the block, releases the buffer, puts the object back. Preserves errno. NULL is fine. */
 #define PM_AUTO_FREE __attribute__((cleanup(pm_scope_free)))
 #define PM_AUTO_RELEASE __attribute__((cleanup(pm_scope_release)))
