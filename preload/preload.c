@@ -5,6 +5,8 @@
 #include "bits.h"
 #include "compiler.h"
 #include "os.h"
+#include "purge.h"
+#include "tcache.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -13,6 +15,7 @@ PUBLIC void *aligned_alloc(size_t alignment, size_t bytes);
 PUBLIC void *memalign(size_t alignment, size_t bytes);
 PUBLIC void *valloc(size_t bytes);
 PUBLIC void *pvalloc(size_t bytes);
+PUBLIC int malloc_trim(size_t pad);
 PUBLIC void free_sized(void *block, size_t bytes);
 PUBLIC void free_aligned_sized(void *block, size_t alignment, size_t bytes);
 
@@ -53,4 +56,12 @@ void free_sized(void *block, size_t bytes)
 void free_aligned_sized(void *block, size_t alignment, size_t bytes)
 {
     pm_free_aligned_sized(block, alignment, bytes);
+}
+
+/* glibc's: 1 if memory went back. How much to keep at the top of a heap means nothing here. */
+int malloc_trim(size_t pad)
+{
+    (void)pad;
+    tcache_flush();
+    return purge_all();
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The library may call only what is listed here: nothing that may itself call malloc (printf, dlsym,
+# The library may call only what is listed here: nothing that may itself call malloc (printf,
 # fopen ...), so that no allocation ever re-enters the allocator.
 set -eu
 allowed='
@@ -15,7 +15,9 @@ allowed='
     # handlers in static memory and may allocate beyond, never while a lock of ours is held
     pthread_self pthread_key_create pthread_setspecific pthread_getspecific
     pthread_create pthread_detach pthread_sigmask pthread_attr_init pthread_attr_destroy
-    pthread_attr_setstacksize pthread_attr_setdetachstate pthread_atfork __register_atfork
+    pthread_attr_setstacksize pthread_attr_setdetachstate sigfillset pthread_atfork __register_atfork
+    # only to find the pthread_create that ours wraps, outside of malloc
+    dlsym
     __cxa_atexit __cxa_finalize
     # the new-handler and the exception of a failing operator new, weak: libstdc++ may be absent
     _ZSt15get_new_handlerv _ZSt17__throw_bad_allocv

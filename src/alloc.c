@@ -66,6 +66,7 @@ static struct arena_block alloc_large(unsigned class, size_t bytes, unsigned ord
     if (order == 0 && bytes <= config.cached_max) {
         return (struct arena_block){tcache_alloc_slow(class, bytes), false};
     }
+    tcache_poll();
     struct arena *arena = tcache_own_arena();
     if (arena == NULL) {
         return (struct arena_block){0};
@@ -192,6 +193,7 @@ NOINLINE static void free_slow(void *block)
         tcache_free_slow(class, block);
     } else {
         arena_free_normal(arena_normal_page(block));
+        tcache_poll();
     }
     errno = saved_errno;
 }

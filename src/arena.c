@@ -6,6 +6,7 @@
 #include "os.h"
 #include "page_map.h"
 #include "panic.h"
+#include "tick.h"
 
 /* Bounds of a usage list in percent: a chunk leaves downwards below min, upwards from max on. */
 static const struct {
@@ -257,6 +258,7 @@ void arena_free_run(struct page *page)
     if (likely(chunk->epoch == arena->epoch)) {
         arena->used_pages -= page->run_pages;
         arena->run_count[page->class]--;
+        tick_wake();
         chunk_free_run(page);
         arena_settle_chunk_locked(arena, chunk);
         if (arena->dirty_pages > arena->used_pages && arena->dirty_pages > GARBAGE_PAGES) {

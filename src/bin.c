@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bin.h"
 
+#include "os.h"
 #include "page_map.h"
 #include "panic.h"
+#include "tick.h"
 
 static struct page *subpage_create(struct arena *arena, unsigned class, uint8_t epoch)
 {
@@ -173,6 +175,7 @@ static void flush_slots(unsigned class, void *const *slots, unsigned count)
 void bin_flush(unsigned class, void *const *slots, unsigned count)
 {
     if (size_class_is_small(class)) {
+        tick_wake();
         flush_slots(class, slots, count);
         return;
     }
@@ -192,6 +195,46 @@ bool bin_slot_is_taken(const void *address, void **block)
     unsigned index = slot_index(class, offset);
     *block = page_start(subpage) + index * size_class_bytes(class);
     return index < size_classes[class].slot_count && !bitmap_test(page_words(subpage), index);
+}
+
+/* Under the lock of its bin, so that no slot of it is handed out meanwhile: a subpage is short. */
+static size_t purge_subpage_locked(struct bin *bin, struct page *subpage) REQUIRES(bin->lock)
+{
+    pm_assert(mutex_is_held(&bin->lock));
+    size_t purged_bytes = 0;
+    size_t bytes = subpage->run_pages * (size_t)PAGE_BYTES;
+    size_t os_bytes = os_page_bytes();
+    char *start = page_start(subpage);
+    size_t first = align_up((size_t)start, os_bytes) - (size_t)start;
+    while (first + os_bytes <= bytes) {
+        size_t end = first;
+        while (end + os_bytes <= bytes &&
+               subpage_is_free_between(subpage, page_words(subpage), end, end + os_bytes)) {
+            end += os_bytes;
+        }
+        if (end > first && os_purge(start + first, end - first)) {
+            purged_bytes += end - first;
+        }
+        first = end + os_bytes;
+    }
+    return purged_bytes;
+}
+
+size_t bin_purge_subpage(struct page *subpage)
+{
+    unsigned class = subpage->class;
+    if (subpage->state != PAGE_SUBPAGE || !size_class_is_small(class)) {
+        return 0;
+    }
+    struct bin *bin = &subpage->chunk->arena->bins[class];
+    size_t purged_bytes = 0;
+    mutex_lock(&bin->lock);
+    if (subpage->state == PAGE_SUBPAGE && subpage->class == class && subpage->free_count != 0 &&
+        subpage->epoch == bin->epoch) {
+        purged_bytes = purge_subpage_locked(bin, subpage);
+    }
+    mutex_unlock(&bin->lock);
+    return purged_bytes;
 }
 
 static bool subpages_are_valid_locked(struct bin *bin, unsigned class) REQUIRES(bin->lock)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "depot.h"
 
+#include "tick.h"
+
 struct budget budget CACHE_ALIGNED = {.limit_bytes = 4 << 20};
 
 static void count(struct depot *depot, int magazines, int slots)
@@ -11,6 +13,7 @@ static void count(struct depot *depot, int magazines, int slots)
 
 void depot_put(struct depot *depot, struct magazine *magazine)
 {
+    tick_wake();
     count(depot, 1, magazine->count);
     cds_lfs_push(&depot->fresh, &magazine->node);
 }

@@ -2,6 +2,7 @@
 /* What happens at the start, at fork and at the end of a process. Nothing relies on the start
  * having happened: the first malloc of the dynamic loader comes before it. */
 #include "arena.h"
+#include "background.h"
 #include "config.h"
 #include "huge.h"
 #include "magazine.h"
@@ -24,6 +25,7 @@ static void after_fork_in_child(void)
         arena_abandon_locks(arena_at(i));
     }
     tcache_abandon_others();
+    background_on_fork();
 }
 
 __attribute__((constructor)) static void start(void)
@@ -31,6 +33,7 @@ __attribute__((constructor)) static void start(void)
     config_load();
     stats_report_load();
     pthread_atfork(NULL, NULL, after_fork_in_child);
+    background_on_start();
 }
 
 /* Slots that were freed twice and still lie in the cache are found here at the latest. */

@@ -272,6 +272,18 @@ const char *os_environment(const char *name)
     return environ == NULL || getauxval(AT_SECURE) != 0 ? NULL : getenv(name);
 }
 
+void os_sleep_ms(unsigned milliseconds)
+{
+    struct timespec time = {.tv_sec = milliseconds / MS_PER_SECOND,
+                            .tv_nsec = (long)(milliseconds % MS_PER_SECOND) * NANOSECONDS_PER_MS};
+    nanosleep(&time, NULL);
+}
+
+void os_name_thread(const char *name)
+{
+    prctl(PR_SET_NAME, name);
+}
+
 void os_write(int descriptor, const char *text, size_t bytes)
 {
     while (bytes > 0) {

@@ -55,6 +55,10 @@ bool os_environment_is_ready(void);
 /* NULL: not set, or the process runs with raised privileges (AT_SECURE). */
 const char *os_environment(const char *name);
 
+void os_sleep_ms(unsigned milliseconds);
+/* name: at most 15 bytes, shown by ps and top. */
+void os_name_thread(const char *name);
+
 void os_write(int descriptor, const char *text, size_t bytes);
 /* Reads a whole small file, NUL-terminates. Returns its length, or -1. */
 long os_read_file(const char *path, char *text, size_t capacity);

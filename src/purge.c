@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { TICK_MS = 250, SPANS_PER_LOCK = 16, WORTHWHILE_SHARE = 16 };
+enum { SPANS_PER_LOCK = 16, WORTHWHILE_SHARE = 16 };
 
 static struct {
     struct mutex lock;             /* one purger at a time; guards next_decay_ms */
@@ -133,10 +133,55 @@ static void age_chunks(struct arena *arena)
     mutex_unlock(&arena->lock);
 }
 
+/* Which small classes have free slots to purge: all that changed since they were last purged, or
+ * only those of them that nobody used since the last step. */
+enum bin_choice { IDLE_BINS, ALL_BINS };
+
+static bool choose_bins(struct arena *arena, enum bin_choice choice, bool chosen[])
+{
+    bool any = false;
+    for (unsigned class = 1; class <= CLASS_SMALL_LAST; class ++) {
+        struct bin *bin = &arena->bins[class];
+        mutex_lock(&bin->lock);
+        uint64_t calls = bin->refill_count + bin->flush_count;
+        chosen[class] = calls != bin->calls_purged && bin->free_slots != 0 &&
+                        (choice == ALL_BINS || calls == bin->calls_seen);
+        bin->calls_seen = calls;
+        if (chosen[class]) {
+            bin->calls_purged = calls;
+            any = true;
+        }
+        mutex_unlock(&bin->lock);
+    }
+    return any;
+}
+
+static void purge_free_slots(struct arena *arena, enum bin_choice choice)
+{
+    bool chosen[CLASS_COUNT] = {false};
+    size_t purged_bytes = 0;
+    if (!choose_bins(arena, choice, chosen)) {
+        return;
+    }
+    for (struct chunk *chunk = chunk_after(arena, &arena->all_chunks); chunk != NULL;
+         chunk = chunk_after(arena, &chunk->all_link)) {
+        for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+            struct page *page = &chunk->pages[i];
+            if (page->state == PAGE_SUBPAGE && chosen[page->class]) {
+                purged_bytes += bin_purge_subpage(page);
+            }
+        }
+    }
+    mutex_lock(&arena->lock);
+    arena->purged_bytes += purged_bytes;
+    mutex_unlock(&arena->lock);
+}
+
 static void decay(void)
 {
     for (unsigned i = 0; i < arena_count(); i++) {
         decay_arena(arena_at(i));
+        purge_free_slots(arena_at(i), IDLE_BINS);
     }
 }
 
@@ -150,13 +195,45 @@ static void set_budget(void)
     budget_set(share_bytes > config.cache_bytes ? share_bytes : config.cache_bytes);
 }
 
+static bool bin_has_work(struct bin *bin)
+{
+    mutex_lock(&bin->lock);
+    bool has_work =
+        bin->free_slots != 0 && bin->refill_count + bin->flush_count != bin->calls_purged;
+    mutex_unlock(&bin->lock);
+    return has_work;
+}
+
+static bool arena_has_work(struct arena *arena)
+{
+    mutex_lock(&arena->lock);
+    bool has_work = arena->dirty_pages != 0 && config.decay_ms != DECAY_NEVER;
+    mutex_unlock(&arena->lock);
+    for (unsigned class = 1; !has_work && class < CLASS_HUGE; class ++) {
+        has_work =
+            atomic_load_explicit(&arena->depots[class].magazine_count, memory_order_relaxed) != 0 ||
+            (class <= CLASS_SMALL_LAST && bin_has_work(&arena->bins[class]));
+    }
+    return has_work;
+}
+
+bool purge_has_work(void)
+{
+    bool has_work = false;
+    for (unsigned i = 0; !has_work && i < arena_count(); i++) {
+        has_work = arena_has_work(arena_at(i));
+    }
+    return has_work;
+}
+
 bool purge_poll(void)
 {
     uint64_t now_ms = os_now_ms();
     uint64_t due_ms = atomic_load_explicit(&purger.next_tick_ms, memory_order_relaxed);
     if (now_ms < due_ms ||
-        !atomic_compare_exchange_strong_explicit(&purger.next_tick_ms, &due_ms, now_ms + TICK_MS,
-                                                 memory_order_relaxed, memory_order_relaxed) ||
+        !atomic_compare_exchange_strong_explicit(&purger.next_tick_ms, &due_ms,
+                                                 now_ms + PURGE_TICK_MS, memory_order_relaxed,
+                                                 memory_order_relaxed) ||
         !mutex_try_lock(&purger.lock)) {
         return false;
     }
@@ -214,6 +291,7 @@ bool purge_all(void)
     }
     for (unsigned i = 0; i < arena_count(); i++) {
         purge_dirty(arena_at(i));
+        purge_free_slots(arena_at(i), ALL_BINS);
     }
     for (unsigned i = 0; i < arena_count(); i++) {
         after += arena_at(i)->purged_bytes;

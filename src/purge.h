@@ -7,12 +7,20 @@
  * arena's lock, in address order, and purged outside it while they count as in use. A chunk that
  * is free as a whole is unmapped instead, but for one per arena.
  *
+ * Bins that nobody used for a whole step are purged inside their subpages too: of a long array of
+ * small blocks with few survivors, only the OS pages that hold survivors stay.
+ *
  * Locks: one purger at a time, which others do not wait for. */
 #ifndef POOLMALLOC_PURGE_H
 #define POOLMALLOC_PURGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+enum { PURGE_TICK_MS = 250 };
+
+/* Is there anything that time would age or give back? */
+bool purge_has_work(void);
 
 /* Reads the clock and does what is due. true: the tick was advanced by this call. */
 bool purge_poll(void);

@@ -37,6 +37,16 @@ unsigned subpage_take(struct page *subpage, uint64_t *words, char *start, void *
     return taken;
 }
 
+bool subpage_is_free_between(const struct page *subpage, const uint64_t *words, size_t first_byte,
+                             size_t end_byte)
+{
+    unsigned slot_count = size_classes[subpage->class].slot_count;
+    unsigned first = slot_index(subpage->class, first_byte);
+    unsigned end = slot_index(subpage->class, end_byte - 1) + 1;
+    end = end < slot_count ? end : slot_count;
+    return first >= end || bitmap_find(words, false, first, end) == end;
+}
+
 bool subpage_is_valid(const struct page *subpage, const uint64_t *words)
 {
     unsigned slot_count = size_classes[subpage->class].slot_count;

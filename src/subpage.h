@@ -46,6 +46,10 @@ void subpage_init(struct page *subpage, uint64_t *words, unsigned class);
 unsigned subpage_take(struct page *subpage, uint64_t *words, char *start, void **slots_end,
                       unsigned wanted);
 
+/* Is every slot free that overlaps these bytes of the subpage? end: at most its pages' bytes. */
+bool subpage_is_free_between(const struct page *subpage, const uint64_t *words, size_t first_byte,
+                             size_t end_byte);
+
 bool subpage_is_valid(const struct page *subpage, const uint64_t *words);
 
 #endif

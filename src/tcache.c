@@ -284,6 +284,13 @@ static void flush_idle_spares(void)
     }
 }
 
+void tcache_turn_clock(void)
+{
+    if (purge_poll()) {
+        flush_idle_spares();
+    }
+}
+
 /* Every slow call passes here; every 64th reads the clock. */
 static void poll_clock(struct tcache *tcache)
 {
@@ -294,12 +301,18 @@ static void poll_clock(struct tcache *tcache)
         return;
     }
     tcache->calls_to_clock = CALLS_PER_CLOCK;
-    if (purge_poll()) {
-        flush_idle_spares();
-    }
+    tcache_turn_clock();
     if (tick_count() != tcache->tick_seen) {
         tcache->tick_seen = tick_count();
         age_bins(tcache);
+    }
+}
+
+void tcache_poll(void)
+{
+    struct tcache *tcache = tcache_own();
+    if (tcache != NULL) {
+        poll_clock(tcache);
     }
 }
 

@@ -75,6 +75,11 @@ void *tcache_alloc_slow(unsigned class, size_t request_bytes);
 /* Takes a block of a small or cached normal class when the fast path had no room. */
 void tcache_free_slow(unsigned class, void *block);
 
+/* For the slow calls that no cache serves: counts them towards the clock. */
+void tcache_poll(void);
+/* Does what the clock makes due, for the whole process. */
+void tcache_turn_clock(void);
+
 /* Gives all slots of the calling thread's cache back to the bitmaps. */
 void tcache_flush(void);
 

@@ -5,6 +5,8 @@
 #ifndef POOLMALLOC_TICK_H
 #define POOLMALLOC_TICK_H
 
+#include "compiler.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -19,6 +21,19 @@ static inline uint32_t tick_count(void)
 static inline void tick_advance(void)
 {
     atomic_fetch_add_explicit(&tick_now, 1, memory_order_relaxed);
+}
+
+/* One thread may sleep until there is something to do again; who makes work wakes it. */
+extern _Atomic uint32_t
+    tick_sleeper; /* 1: it sleeps; relaxed: a wake too many or late does no harm */
+void tick_sleep(void);
+void tick_wake_slow(void);
+
+static inline void tick_wake(void)
+{
+    if (unlikely(atomic_load_explicit(&tick_sleeper, memory_order_relaxed) != 0)) {
+        tick_wake_slow();
+    }
 }
 
 #endif
