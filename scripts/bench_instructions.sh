@@ -43,7 +43,8 @@ printf '%-14s%10s%10s%18s   %s\n' '' malloc free 'pair with loop' 'perf, per pai
 for allocator in "$@"; do
     library=${allocator#*=}
     if command -v valgrind >/dev/null; then
-        counts=("$(per_call "$library" malloc)" "$(per_call "$library" free)" "$(per_call "$library")")
+        counts=("$(per_call "$library" malloc)" "$(per_call "$library" free)"
+            "$(per_call "$library")")
     else
         counts=(- - -)
     fi

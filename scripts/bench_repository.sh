@@ -8,7 +8,8 @@ git init -q --bare "$1"
 awk 'BEGIN {
     srand(1)
     for (commit = 1; commit <= 15; commit++) {
-        printf "commit refs/heads/main\ncommitter bench <bench@localhost> %d +0000\ndata 1\nx\n", commit
+        printf "commit refs/heads/main\n"
+        printf "committer bench <bench@localhost> %d +0000\ndata 1\nx\n", commit
         for (file = 1; file <= 150; file++) {
             if (commit > 1 && rand() > 0.1)
                 continue

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Turns the samples of bench.sh into tables: medians, the ratio of poolmalloc to the best peer of the
-# row, geometric means. Reads, tab separated,
+# Turns the samples of bench.sh into tables: medians, the ratio of poolmalloc to the best peer of
+# the row, geometric means. Reads, tab separated,
 #     row  kind  allocator  time   workload  operations  ns  peak_bytes
 #     row  kind  allocator  value  label     number
 #     row  kind  allocator  fail
@@ -141,7 +141,8 @@ function write_results(    i, j) {
     print "row", "kind", "allocator", "what", "median" > results
     for (i = 1; i <= row_count; i++)
         for (j = 1; j <= allocator_count; j++) {
-            print row[i], kind[row[i]], allocator[j], "ns", median("ns", row[i], allocator[j]) > results
+            print row[i], kind[row[i]], allocator[j], "ns",
+                median("ns", row[i], allocator[j]) > results
             print row[i], kind[row[i]], allocator[j], "peak_bytes",
                 median("peak", row[i], allocator[j]) > results
         }
@@ -155,9 +156,9 @@ END {
     name_width = 23
     table("Time, ns per operation", "call", "ns", 1, 1, 1.1)
     table("Peak memory, MiB", "call", "peak", 1048576, 1, 1.15)
-    table("Start-up: time, ms", "start", "ns", 1000000, 3, 1.1)
+    table("Start-up: CPU time, ms", "start", "ns", 1000000, 3, 1.1)
     table("Start-up: peak memory, MiB", "start", "peak", 1048576, 2, 1.1)
-    table("Programs: time, ms", "program", "ns", 1000000, 1, 1.1)
+    table("Programs: CPU time, ms", "program", "ns", 1000000, 1, 1.1)
     table("Programs: peak memory, MiB", "program", "peak", 1048576, 1, 1.15)
     summary()
     values_table()

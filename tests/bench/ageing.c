@@ -96,13 +96,13 @@ int main(int argc, char **argv)
     uint64_t ns = 0;
     for (unsigned phase = 0; phase < PHASES; phase++) {
         struct sizes sizes = sizes_parse(phase_sizes[phase]);
-        uint64_t start_ns = clock_ns();
+        uint64_t start_ns = cpu_ns();
         live_phase(&heap, &sizes, target_bytes, steps);
-        ns += clock_ns() - start_ns;
+        ns += cpu_ns() - start_ns;
         double full = resident_over_live(&heap);
-        start_ns = clock_ns();
+        start_ns = cpu_ns();
         free_most(&heap);
-        ns += clock_ns() - start_ns;
+        ns += cpu_ns() - start_ns;
         sleep_ms(pause_ms);
         double tenth = resident_over_live(&heap);
         if (pause_ms > 0)

@@ -72,6 +72,10 @@ static inline void touch_pages(void *block, size_t bytes)
     touch_ends(block, bytes);
 }
 
+/* Programs with one thread are measured in CPU time of the process, the kernel's work and any
+ * thread the allocator started included: the same as the clock's on a quiet machine, and hardly
+ * disturbed by a busy one. Programs with several threads are measured by the clock. */
+uint64_t cpu_ns(void);
 uint64_t clock_ns(void);
 void sleep_ms(unsigned ms);
 

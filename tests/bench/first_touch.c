@@ -14,11 +14,11 @@ int main(int argc, char **argv)
     struct rng rng = rng_seeded(1);
     struct sizes sizes = sizes_parse(argument(argv, 1, usage));
     uint64_t count = argument_number(argv, 2, usage);
-    uint64_t start_ns = clock_ns();
+    uint64_t start_ns = cpu_ns();
     for (uint64_t i = 0; i < count; i++) {
         size_t bytes = sizes_pick(&sizes, &rng);
         touch_ends(must_malloc(bytes), bytes);
     }
-    report_time(argv, count, clock_ns() - start_ns);
+    report_time(argv, count, cpu_ns() - start_ns);
     return 0;
 }

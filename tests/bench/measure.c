@@ -2,7 +2,8 @@
 /*
  * What does a whole program cost under an allocator?
  * Starts COMMAND STARTS times, one after another, with LIBRARY preloaded (none if empty) and its
- * output thrown away. Operation: one start, from fork to exit. The peak is the largest ru_maxrss.
+ * output thrown away. Operation: one start, in CPU time of the program and its children, from fork
+ * to exit. The peak is the largest ru_maxrss of any of these.
  *
  * A child inherits its parent's resident peak across exec, so this program is linked statically and
  * stays smaller than anything it measures.
@@ -29,17 +30,19 @@ static _Noreturn void become(const char *library, char **command)
     _exit(127);
 }
 
-/* Runs the command once; its peak in KiB, or -1 if it failed. */
-static long run(const char *library, char **command)
+static bool run(const char *library, char **command)
 {
-    struct rusage usage_of_child;
     int status = 0;
     pid_t pid = fork();
     if (pid == 0)
         become(library, command);
-    if (pid < 0 || wait4(pid, &status, 0, &usage_of_child) < 0)
-        return -1;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? usage_of_child.ru_maxrss : -1;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
+static uint64_t timeval_ns(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_usec * 1000u;
 }
 
 int main(int argc, char **argv)
@@ -48,16 +51,13 @@ int main(int argc, char **argv)
     const char *library = argument(argv, 1, usage);
     uint64_t starts = argument_number(argv, 2, usage);
     argument(argv, 3, usage);
-    long peak_kib = 0;
-    uint64_t start_ns = clock_ns();
-    for (uint64_t i = 0; i < starts; i++) {
-        long kib = run(library, argv + 3);
-        if (kib < 0)
+    for (uint64_t i = 0; i < starts; i++)
+        if (!run(library, argv + 3))
             return 1;
-        peak_kib = kib > peak_kib ? kib : peak_kib;
-    }
-    uint64_t ns = clock_ns() - start_ns;
+    struct rusage children;
+    getrusage(RUSAGE_CHILDREN, &children);
+    uint64_t ns = timeval_ns(children.ru_utime) + timeval_ns(children.ru_stime);
     printf("time\t%s\t%llu\t%.3f\t%ld\n", argv[3], (unsigned long long)starts,
-           (double)ns / (double)starts, peak_kib * 1024);
+           (double)ns / (double)starts, children.ru_maxrss * 1024);
     return 0;
 }
