@@ -71,7 +71,7 @@ core_programs   := $(call programs_in,tests/stress/*.c)
 shared_programs := $(call programs_in,tests/api/*.c tests/api/*.cc tests/examples/*.c)
 fuzz_programs   := $(call programs_in,tests/fuzz/*.c)
 preload_tests   := $(sort $(wildcard tests/preload/*.sh))
-slow_tests      := $(sort $(wildcard tests/preload/slow/*.sh))
+slow_tests      := $(sort $(wildcard tests/preload/slow/*.sh)) tests/stress/million_frames.sh
 # The sanitizers bring their own malloc: they see the pm_ names only.
 portable_programs := $(unit_programs) $(core_programs) $(fuzz_programs)
 test_programs := $(portable_programs) $(if $(filter %san,$(VARIANT)),, \

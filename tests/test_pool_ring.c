@@ -2,6 +2,7 @@
 /* The ring of pool_ring.h: order at both ends against a plain array, wrapping indexes, limits, and
  * that every object comes out exactly once while an owner and thieves work at the same time. */
 #include "pool_ring.h"
+#include "test_pool_ring.h"
 
 #include "test.h"
 
@@ -152,6 +153,7 @@ static const struct test tests[] = {
     {"random steps agree with an array", behaves_like_an_array},
     {"a slot still held by a thief is not filled", slot_held_by_a_thief_is_not_filled},
     {"owner and thieves: every object comes out once", every_object_comes_out_once},
+    {"every order of steps of small programs", test_every_schedule},
     {NULL, NULL},
 };
 
