@@ -165,6 +165,11 @@ static void usable_size_of_a_freed_block(void)
     pm_usable_size(freed(BYTES));
 }
 
+static void usable_size_of_a_freed_run(void)
+{
+    pm_usable_size(freed(RUN));
+}
+
 static void write_after_free(void)
 {
     memset(freed(BYTES), 1, BYTES);
@@ -212,6 +217,7 @@ static const struct misuse misuses[] = {
     MISUSE(realloc_in_place_of_a_freed_block, NEVER, AT_ONCE),
     MISUSE(realloc_of_a_freed_long_run, AT_ONCE, AT_ONCE),
     MISUSE(usable_size_of_a_freed_block, NEVER, NEVER),
+    MISUSE(usable_size_of_a_freed_run, NEVER, AT_ONCE),
     MISUSE(write_after_free, NEVER, NEVER),
     MISUSE(write_past_the_end, NEVER, NEVER),
 };
