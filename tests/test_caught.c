@@ -285,5 +285,5 @@ static const struct test tests[] = {
 
 int main(void)
 {
-    return test_main("misuse", tests);
+    return test_main("caught", tests);
 }
