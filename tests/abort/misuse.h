@@ -11,7 +11,12 @@
 
 #include <stdlib.h>
 
-#define run_case(argc, argv, cases) (cases[(argc) > 1 ? atoi((argv)[1]) : 0](), EXIT_SUCCESS)
+/* Returns what main returns. */
+static inline int run_case(int argc, char **argv, void (*const cases[])(void))
+{
+    cases[argc > 1 ? strtol(argv[1], NULL, 10) : 0]();
+    return EXIT_SUCCESS;
+}
 
 /* As POOLMALLOC_CONF=check:true would. */
 static inline void check_every_call(void)
