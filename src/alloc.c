@@ -151,20 +151,45 @@ PUBLIC int pm_posix_memalign(void **block, size_t alignment, size_t bytes)
 
 /* ---- Freeing, slow ----------------------------------------------------------------------- */
 
+/* The three ways in which a pointer is no block, in the words of the call that got it. */
+struct wording {
+    const char *foreign;
+    const char *freed;
+    const char *interior;
+};
+
+static const struct wording words_of_free = {FATAL_FOREIGN, FATAL_DOUBLE_FREE, FATAL_INTERIOR};
+static const struct wording words_of_realloc = {FATAL_FOREIGN_REALLOC, FATAL_FREED_REALLOC,
+                                                FATAL_INTERIOR_REALLOC};
+static const struct wording words_of_usable_size = {FATAL_FOREIGN_USABLE, FATAL_FREED_USABLE,
+                                                    FATAL_INTERIOR_USABLE};
+
 /* A pointer that is no block: aborts, or says so once and goes on when the options ask for it. */
-COLD NOINLINE static void misuse(const char *what, const void *address)
+COLD NOINLINE static void misuse(const struct wording *words, const void *address)
 {
     struct chunk *chunk = page_map_chunk(address);
     if (chunk != NULL) {
         bool is_used = bitmap_test(chunk->in_use, page_index(chunk, chunk_page(chunk, address)));
-        panic_at(is_used ? FATAL_INTERIOR : FATAL_DOUBLE_FREE, address, 0, NULL);
+        panic_at(is_used ? words->interior : words->freed, address, 0, NULL);
     }
     if (config.foreign == FOREIGN_ABORT) {
-        panic_at(what, address, 0, NULL);
+        panic_at(words->foreign, address, 0, NULL);
     }
     static _Atomic bool is_said;
     if (!atomic_exchange(&is_said, true)) {
-        warn_at(what, address);
+        warn_at(words->foreign, address);
+    }
+}
+
+/* Bits tell the live slots from the freed while nothing is cached, that is with check:true. */
+COLD NOINLINE static void check_small(const void *block, size_t slot_bytes)
+{
+    void *start = NULL;
+    if (!bin_slot_is_taken(block, &start)) {
+        panic_at(FATAL_FREED_REALLOC, block, slot_bytes, "-byte slot");
+    }
+    if (start != block) {
+        panic_at(FATAL_INTERIOR_REALLOC, block, slot_bytes, "-byte slot");
     }
 }
 
@@ -172,7 +197,7 @@ static void free_huge(void *block)
 {
     struct huge *huge = huge_of(block);
     if (huge == NULL) {
-        misuse(FATAL_FOREIGN, block);
+        misuse(&words_of_free, block);
         return;
     }
     huge_free(huge);
@@ -188,7 +213,7 @@ NOINLINE static void free_slow(void *block)
     if (class == CLASS_HUGE) {
         free_huge(block);
     } else if (class == CLASS_NONE) {
-        misuse(FATAL_FOREIGN, block);
+        misuse(&words_of_free, block);
     } else if (size_class_is_small(class) || size_class_bytes(class) <= config.cached_max) {
         tcache_free_slow(class, block);
     } else {
@@ -215,7 +240,7 @@ PUBLIC size_t pm_usable_size(const void *block)
 {
     size_t bytes = usable_bytes(block);
     if (unlikely(bytes == 0 && block != NULL)) {
-        misuse(FATAL_FOREIGN_USABLE, block);
+        misuse(&words_of_usable_size, block);
     }
     return bytes;
 }
@@ -272,8 +297,11 @@ static void *resize(void *block, size_t new_bytes)
 {
     size_t old_bytes = usable_bytes(block);
     if (unlikely(old_bytes == 0)) {
-        misuse(FATAL_FOREIGN_REALLOC, block);
+        misuse(&words_of_realloc, block);
         return NULL;
+    }
+    if (unlikely(config.check) && old_bytes <= SMALL_MAX_BYTES) {
+        check_small(block, old_bytes);
     }
     if (unlikely(new_bytes > PTRDIFF_MAX)) {
         return no_memory();

@@ -27,6 +27,9 @@ COLD void warn_at(const char *what, const void *address);
 #define FATAL_WRONG_ALIGNMENT "free_aligned_sized with a wrong alignment"
 #define FATAL_NO_METADATA "no memory for the allocator's own tables"
 #define FATAL_FREED_REALLOC "realloc of a freed pointer"
+#define FATAL_INTERIOR_REALLOC "realloc of a pointer into the middle of a block"
+#define FATAL_FREED_USABLE "usable size of a freed pointer"
+#define FATAL_INTERIOR_USABLE "usable size of a pointer into the middle of a block"
 
 COLD NORETURN void assert_failed(const char *expression, const char *file, int line);
 

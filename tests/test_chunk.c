@@ -65,6 +65,39 @@ static unsigned count_in(const bool *pages, unsigned first, unsigned end)
     return count;
 }
 
+/* What is left of the pages made resident ahead of use counts as dirty from now on. */
+static void model_drop_ahead(void)
+{
+    for (unsigned page = chunk->ahead_first; page < chunk->ahead_end; page++) {
+        model.dirty[page] |= !model.used[page];
+    }
+}
+
+static bool wants_new_stretch(unsigned first)
+{
+    unsigned stretch_pages = chunk->ahead_end - chunk->ahead_first;
+    unsigned used_pages = count_in(model.used, chunk->ahead_first, chunk->ahead_end);
+    bool is_inside = first > chunk->ahead_first && first <= chunk->ahead_end;
+    return !is_inside && stretch_pages - used_pages <= stretch_pages / 4;
+}
+
+/* The stretch lies behind the run and ends at the first page in use or dirty. */
+static void step_claim_ahead(struct random *random)
+{
+    struct page *page = model.runs[random_below(random, model.run_count)];
+    unsigned first = page_index(chunk, page) + page->run_pages;
+    unsigned wanted = random_between(random, 1, 64);
+    unsigned end = first;
+    if (wants_new_stretch(first)) {
+        model_drop_ahead();
+        while (end < CHUNK_PAGES && end - first < wanted && !model.used[end] && !model.dirty[end]) {
+            end++;
+        }
+    }
+    CU_ASSERT_EQUAL_FATAL(chunk_claim_ahead(page, wanted), end - first);
+    CU_ASSERT_TRUE(end == first || (chunk->ahead_first == first && chunk->ahead_end == end));
+}
+
 static void step_alloc(struct random *random)
 {
     unsigned pages = random_between(random, 1, random_below(random, 8) == 0 ? 300 : 20);
@@ -137,8 +170,12 @@ static void step_release(struct random *random)
     model.span = (struct page_span){0, 0};
 }
 
-static void step_age(void)
+static void step_age(struct random *random)
 {
+    if (random_below(random, 2) == 0) {
+        model_drop_ahead();
+        chunk_drop_ahead(chunk);
+    }
     chunk_age(chunk);
     for (unsigned page = 0; page < CHUNK_PAGES; page++) {
         model.aged[page] = model.dirty[page] && !model.used[page];
@@ -149,13 +186,15 @@ static void step(struct random *random)
 {
     unsigned choice = random_below(random, 16);
     if (choice == 0) {
-        step_age();
+        step_age(random);
     } else if (choice <= 2) {
         model.span.first < model.span.end ? step_release(random) : step_reserve(random);
     } else if (model.run_count == RUNS || (choice <= 7 && model.run_count > 0)) {
         step_free(random);
-    } else if (choice <= 9 && model.run_count > 0) {
+    } else if (choice == 8 && model.run_count > 0) {
         step_resize(random);
+    } else if (choice == 9 && model.run_count > 0) {
+        step_claim_ahead(random);
     } else {
         step_alloc(random);
     }

@@ -246,7 +246,7 @@ static void endless_words(void)
     conf[0] = ':';
     status = load(conf, NULL, NULL);
     CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
-    memcpy(conf, "decay_ms:", strlen("decay_ms:"));
+    memcpy(conf, "decay_ms:", sizeof("decay_ms:") - 1);
     load(conf, NULL, NULL);
     CU_ASSERT_TRUE(has("poolmalloc: warning: bad value for option \"decay_ms\""));
 }

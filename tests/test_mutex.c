@@ -52,12 +52,30 @@ static void sleepers_are_woken(void)
     CU_ASSERT_FALSE(mutex_is_held(&mutex));
 }
 
+static uint32_t numbers[THREADS];
+
+static void tell_own_number(unsigned number)
+{
+    numbers[number] = self_number();
+    sleep_ms(20); /* all live at once */
+}
+
+static void every_thread_has_its_number(void)
+{
+    run_crew(tell_own_number);
+    for (unsigned i = 0; i < THREADS; i++) {
+        CU_ASSERT_TRUE(numbers[i] != 0 && numbers[i] >> 31 == 0);
+        CU_ASSERT_NOT_EQUAL(numbers[i], self_number());
+        for (unsigned j = 0; j < i; j++) {
+            CU_ASSERT_NOT_EQUAL(numbers[i], numbers[j]);
+        }
+    }
+}
+
 static void the_word_names_the_holder(void)
 {
-    struct self self = {.thread_id = 42};
-    self_current = &self;
     CU_ASSERT_TRUE(mutex_try_lock(&mutex));
-    CU_ASSERT_EQUAL(atomic_load(&mutex.word), 42);
+    CU_ASSERT_EQUAL(atomic_load(&mutex.word), self_number());
     CU_ASSERT_TRUE(mutex_is_held(&mutex));
     CU_ASSERT_FALSE(mutex_try_lock(&mutex));
     mutex_unlock(&mutex);
@@ -67,37 +85,27 @@ static void the_word_names_the_holder(void)
 static void abandon(void)
 {
     static const uint32_t sleeper_waits = UINT32_C(1) << 31;
-    struct self self = {.thread_id = 42};
-    self_current = &self;
+    uint32_t other = self_number() ^ 2;
     CU_ASSERT_FALSE(mutex_abandon(&mutex));
     mutex_lock(&mutex);
     CU_ASSERT_FALSE(mutex_abandon(&mutex));
     CU_ASSERT_TRUE(mutex_is_held(&mutex));
-    atomic_store(&mutex.word, 42 | sleeper_waits);
+    atomic_store(&mutex.word, self_number() | sleeper_waits);
     CU_ASSERT_FALSE(mutex_abandon(&mutex));
-    atomic_store(&mutex.word, 43);
+    atomic_store(&mutex.word, other);
     CU_ASSERT_TRUE(mutex_abandon(&mutex));
     CU_ASSERT_FALSE(mutex_is_held(&mutex));
-    atomic_store(&mutex.word, 43 | sleeper_waits);
+    atomic_store(&mutex.word, other | sleeper_waits);
     CU_ASSERT_TRUE(mutex_abandon(&mutex));
     CU_ASSERT_TRUE(mutex_try_lock(&mutex));
-}
-
-/* Threads without a cache share a number, so nobody can say that such a lock is his. */
-static void a_lock_of_the_nameless_is_abandoned(void)
-{
-    CU_ASSERT_EQUAL(self_current->thread_id, THREAD_ID_NONE);
-    mutex_lock(&mutex);
-    CU_ASSERT_TRUE(mutex_abandon(&mutex));
-    CU_ASSERT_FALSE(mutex_is_held(&mutex));
 }
 
 static const struct test tests[] = {
     {"one holder at a time", one_holder_at_a_time},
     {"sleepers are woken", sleepers_are_woken},
+    {"every thread has its number", every_thread_has_its_number},
     {"the word names the holder", the_word_names_the_holder},
     {"abandon frees what others held", abandon},
-    {"a lock of the nameless is abandoned", a_lock_of_the_nameless_is_abandoned},
     {NULL, NULL},
 };
 

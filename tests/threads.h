@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Threads for unit tests: each has a number, which is also the name by which locks know it. */
+/* Threads for unit tests, each with a number. */
 #ifndef POOLMALLOC_TEST_THREADS_H
 #define POOLMALLOC_TEST_THREADS_H
-
-#include "self.h"
 
 #include <pthread.h>
 
@@ -21,15 +19,11 @@ static inline void *crew_member(void *argument)
     pthread_mutex_lock(&crew->lock);
     unsigned number = crew->next++;
     pthread_mutex_unlock(&crew->lock);
-    struct self self = {.thread_id = 1000 + number};
-    struct self *own = self_current;
-    self_current = &self;
     crew->work(number);
-    self_current = own;
     return NULL;
 }
 
-/* Runs work in THREADS threads at once and waits for all. For modules below the thread cache. */
+/* Runs work in THREADS threads at once and waits for all. */
 static inline void run_crew(void (*work)(unsigned number))
 {
     struct crew crew = {.work = work, .lock = PTHREAD_MUTEX_INITIALIZER};
