@@ -45,6 +45,8 @@ static const struct option options[] = {
     {"background_thread", &config.background_thread, VALUE_NAME, 2, {"off", "on", "auto"}},
     {"foreign", &config.foreign, VALUE_NAME, 1, {"abort", "ignore"}},
     SWITCH(check),
+    {"stats_interval", &config.stats_interval, VALUE_NUMBER, 31536000, {0}},
+    {"stats_signal", &config.stats_signal, VALUE_NUMBER, 64, {0}},
     SWITCH(confirm_conf),
     SWITCH(abort_conf),
 };

@@ -26,6 +26,8 @@ struct config {
     uint64_t background_thread; /* enum background_thread */
     uint64_t foreign;           /* enum foreign_policy */
     uint64_t check;             /* every free goes to the bitmaps at once */
+    uint64_t stats_interval;    /* seconds between reports; 0: at exit only */
+    uint64_t stats_signal;      /* number of the signal that asks for a report; 0: none */
     uint64_t confirm_conf;
     uint64_t abort_conf;
 };

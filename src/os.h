@@ -55,6 +55,10 @@ bool os_environment_is_ready(void);
 /* NULL: not set, or the process runs with raised privileges (AT_SECURE). */
 const char *os_environment(const char *name);
 
+/* Calls the handler at a signal that has had no handler so far. false: it has one, or no signal
+ * has this number. */
+bool os_on_signal(int number, void (*handler)(int number));
+
 void os_write(int descriptor, const char *text, size_t bytes);
 /* Reads a whole small file, NUL-terminates. Returns its length, or -1. */
 long os_read_file(const char *path, char *text, size_t capacity);
