@@ -272,6 +272,18 @@ static void load_variables(void)
     }
 }
 
+void config_print(struct text *text, unsigned index)
+{
+    const struct option *option = &options[index];
+    if (option->kind == VALUE_NAME) {
+        text_string(text, option->names[*option->value]);
+    } else if (*option->value == DECAY_NEVER) {
+        text_string(text, "never");
+    } else {
+        text_number(text, *option->value);
+    }
+}
+
 static void confirm(void)
 {
     char space[MESSAGE_BYTES];
@@ -281,13 +293,7 @@ static void confirm(void)
         text_string(&text, i == 0 ? " " : ",");
         text_string(&text, options[i].key);
         text_char(&text, ':');
-        if (options[i].kind == VALUE_NAME) {
-            text_string(&text, options[i].names[*options[i].value]);
-        } else if (*options[i].value == DECAY_NEVER) {
-            text_string(&text, "never");
-        } else {
-            text_number(&text, *options[i].value);
-        }
+        config_print(&text, i);
     }
     text_char(&text, '\n');
     os_write(2, space, text.length);
