@@ -9,7 +9,7 @@ allowed='
     strtoul strtoull
     # the kernel and the environment
     syscall mmap munmap mremap madvise mprotect mincore prctl stat rename sysconf write open openat read close abort
-    raise getpid gettid clock_gettime nanosleep sched_getaffinity sched_yield getauxval
+    raise getpid gettid clock_gettime nanosleep sigaction sched_getaffinity sched_yield getauxval
     getrandom getenv secure_getenv environ __environ __errno_location
     # threads: key destructors and fork handlers; glibc keeps the first 32 keys and the first 48
     # handlers in static memory and may allocate beyond, never while a lock of ours is held
@@ -21,6 +21,8 @@ allowed='
     __cxa_atexit __cxa_finalize
     # the new-handler and the exception of a failing operator new, weak: libstdc++ may be absent
     _ZSt15get_new_handlerv _ZSt17__throw_bad_allocv
+    # malloc_info writes to a stream of the program, while no lock of ours is held
+    fwrite
     # the compiler
     __stack_chk_fail __tls_get_addr _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable
     __gmon_start__

@@ -45,6 +45,8 @@ static const struct option options[] = {
     {"background_thread", &config.background_thread, VALUE_NAME, 2, {"off", "on", "auto"}},
     {"foreign", &config.foreign, VALUE_NAME, 1, {"abort", "ignore"}},
     SWITCH(check),
+    {"stats_interval", &config.stats_interval, VALUE_NUMBER, 31536000, {0}},
+    {"stats_signal", &config.stats_signal, VALUE_NUMBER, 64, {0}},
     SWITCH(confirm_conf),
     SWITCH(abort_conf),
 };
@@ -270,6 +272,18 @@ static void load_variables(void)
     }
 }
 
+void config_print(struct text *text, unsigned index)
+{
+    const struct option *option = &options[index];
+    if (option->kind == VALUE_NAME) {
+        text_string(text, option->names[*option->value]);
+    } else if (*option->value == DECAY_NEVER) {
+        text_string(text, "never");
+    } else {
+        text_number(text, *option->value);
+    }
+}
+
 static void confirm(void)
 {
     char space[MESSAGE_BYTES];
@@ -279,13 +293,7 @@ static void confirm(void)
         text_string(&text, i == 0 ? " " : ",");
         text_string(&text, options[i].key);
         text_char(&text, ':');
-        if (options[i].kind == VALUE_NAME) {
-            text_string(&text, options[i].names[*options[i].value]);
-        } else if (*options[i].value == DECAY_NEVER) {
-            text_string(&text, "never");
-        } else {
-            text_number(&text, *options[i].value);
-        }
+        config_print(&text, i);
     }
     text_char(&text, '\n');
     os_write(2, space, text.length);

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct text;
+
 enum foreign_policy { FOREIGN_ABORT, FOREIGN_IGNORE };
 enum background_thread { BACKGROUND_OFF, BACKGROUND_ON, BACKGROUND_AUTO };
 enum limit_source { LIMIT_NONE, LIMIT_CGROUP };
@@ -26,6 +28,8 @@ struct config {
     uint64_t background_thread; /* enum background_thread */
     uint64_t foreign;           /* enum foreign_policy */
     uint64_t check;             /* every free goes to the bitmaps at once */
+    uint64_t stats_interval;    /* seconds between reports; 0: at exit only */
+    uint64_t stats_signal;      /* number of the signal that asks for a report; 0: none */
     uint64_t confirm_conf;
     uint64_t abort_conf;
 };
@@ -41,5 +45,7 @@ const char *config_set(const char *key, const char *value);
 /* The options in order, for printing: NULL past the last one. */
 const char *config_key(unsigned index);
 uint64_t config_value(unsigned index);
+/* The value as config_set would take it. */
+void config_print(struct text *text, unsigned index);
 
 #endif

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,6 +283,14 @@ void os_sleep_ms(unsigned milliseconds)
 void os_name_thread(const char *name)
 {
     prctl(PR_SET_NAME, name);
+}
+
+bool os_on_signal(int number, void (*handler)(int number))
+{
+    struct sigaction now;
+    struct sigaction ours = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_DFL &&
+           sigaction(number, &ours, NULL) == 0;
 }
 
 void os_write(int descriptor, const char *text, size_t bytes)

@@ -58,6 +58,9 @@ const char *os_environment(const char *name);
 void os_sleep_ms(unsigned milliseconds);
 /* name: at most 15 bytes, shown by ps and top. */
 void os_name_thread(const char *name);
+/* Calls the handler at a signal that has had no handler so far. false: it has one, or no signal
+ * has this number. */
+bool os_on_signal(int number, void (*handler)(int number));
 
 void os_write(int descriptor, const char *text, size_t bytes);
 /* Reads a whole small file, NUL-terminates. Returns its length, or -1. */

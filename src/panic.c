@@ -9,19 +9,28 @@
 
 enum { LINE_BYTES = 320 };
 
-static void say(struct text *line)
+_Atomic(panic_hook) panic_line_hook;
+
+enum severity { WARNING, FATAL };
+
+/* line: has room for one more byte than its capacity says. */
+static void say(struct text *line, enum severity severity)
 {
-    if (line->length == line->capacity) {
-        line->length--;
+    panic_hook hook = atomic_load_explicit(&panic_line_hook, memory_order_relaxed);
+    if (hook == NULL || severity == FATAL) {
+        line->start[line->length] = '\n';
+        os_write(STDERR_FILENO, line->start, line->length + 1);
     }
-    text_char(line, '\n');
-    os_write(STDERR_FILENO, line->start, line->length);
+    if (hook != NULL) {
+        line->start[line->length] = '\0';
+        hook(line->start);
+    }
 }
 
 void panic_at(const char *what, const void *address, size_t detail_bytes, const char *detail)
 {
     char space[LINE_BYTES];
-    struct text line = text_over(space, sizeof(space));
+    struct text line = text_over(space, sizeof(space) - 1);
     text_string(&line, "poolmalloc: fatal: ");
     text_string(&line, what);
     text_string(&line, ": ");
@@ -33,50 +42,50 @@ void panic_at(const char *what, const void *address, size_t detail_bytes, const 
         }
         text_string(&line, detail);
     }
-    say(&line);
+    say(&line, FATAL);
     abort();
 }
 
 void panic(const char *what)
 {
     char space[LINE_BYTES];
-    struct text line = text_over(space, sizeof(space));
+    struct text line = text_over(space, sizeof(space) - 1);
     text_string(&line, "poolmalloc: fatal: ");
     text_string(&line, what);
-    say(&line);
+    say(&line, FATAL);
     abort();
 }
 
 void warn(const char *what)
 {
     char space[LINE_BYTES];
-    struct text line = text_over(space, sizeof(space));
+    struct text line = text_over(space, sizeof(space) - 1);
     text_string(&line, "poolmalloc: warning: ");
     text_string(&line, what);
-    say(&line);
+    say(&line, WARNING);
 }
 
 void warn_at(const char *what, const void *address)
 {
     char space[LINE_BYTES];
-    struct text line = text_over(space, sizeof(space));
+    struct text line = text_over(space, sizeof(space) - 1);
     text_string(&line, "poolmalloc: warning: ");
     text_string(&line, what);
     text_string(&line, ": ");
     text_hex(&line, (size_t)address);
-    say(&line);
+    say(&line, WARNING);
 }
 
 void assert_failed(const char *expression, const char *file, int line_number)
 {
     char space[LINE_BYTES];
-    struct text line = text_over(space, sizeof(space));
+    struct text line = text_over(space, sizeof(space) - 1);
     text_string(&line, "poolmalloc: assertion failed: ");
     text_string(&line, expression);
     text_string(&line, " at ");
     text_string(&line, file);
     text_char(&line, ':');
     text_number(&line, (unsigned)line_number);
-    say(&line);
+    say(&line, FATAL);
     abort();
 }

@@ -5,6 +5,7 @@
 
 #include "compiler.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 /* "poolmalloc: fatal: WHAT: ADDRESS, DETAIL", then abort. detail_bytes: a number put before
@@ -16,6 +17,11 @@ COLD NORETURN void panic(const char *what);
 /* "poolmalloc: warning: WHAT", and on. */
 COLD void warn(const char *what);
 COLD void warn_at(const char *what, const void *address);
+
+/* Gets warnings in place of standard error, and fatal lines too; without "\n". NULL: nobody.
+ * relaxed: a late reader says one more line to the old one. */
+typedef void (*panic_hook)(const char *line);
+extern _Atomic(panic_hook) panic_line_hook;
 
 /* Every wording of a misuse, so that tests and users find them in one place. */
 #define FATAL_DOUBLE_FREE "double free"

@@ -16,6 +16,8 @@ static struct {
     uint64_t next_decay_ms;
 } purger;
 
+void (*purge_after_tick)(uint64_t now_ms);
+
 static void age_depot(struct depot *depot, unsigned class)
 {
     if (atomic_load_explicit(&depot->magazine_count, memory_order_relaxed) == 0) {
@@ -245,6 +247,9 @@ bool purge_poll(void)
         decay();
     }
     mutex_unlock(&purger.lock);
+    if (purge_after_tick != NULL) {
+        purge_after_tick(now_ms);
+    }
     return true;
 }
 

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { PURGE_TICK_MS = 250 };
 
@@ -24,6 +25,9 @@ bool purge_has_work(void);
 
 /* Reads the clock and does what is due. true: the tick was advanced by this call. */
 bool purge_poll(void);
+
+/* Called after every tick, with no lock held. NULL: nobody wants it. Set once, at the start. */
+extern void (*purge_after_tick)(uint64_t now_ms);
 
 /* Purges the arenas that want it, see arena.h. Does nothing while another thread purges. */
 void purge_wanted(void);

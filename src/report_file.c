@@ -4,6 +4,7 @@
 #include "os.h"
 #include "text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -60,7 +61,8 @@ bool report_file_open(struct report_file *file, const char *pattern)
     text_number(&temporary, os_process_id());
     temporary = terminated(temporary);
     if (temporary.length == temporary.capacity) {
-        return false; /* cut: it would be another file's name */
+        errno = ENAMETOOLONG; /* cut: it would be another file's name */
+        return false;
     }
     file->is_temporary = !is_special(file->path);
     file->descriptor =

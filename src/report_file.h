@@ -17,7 +17,7 @@ struct report_file {
 };
 
 /* pattern: %p stands for the process id, %t for the seconds since 1970, %% for %; empty: standard
- * error. false: it cannot be written, nothing is open. */
+ * error. false: it cannot be written, errno says why, nothing is open. */
 bool report_file_open(struct report_file *file, const char *pattern);
 void report_file_close(struct report_file *file);
 

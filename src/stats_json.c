@@ -5,33 +5,6 @@
 
 enum { SCHEMA = 1 };
 
-struct field {
-    const char *name;
-    uint32_t offset;
-};
-
-#define CLASS_FIELD(name)                                                                          \
-    {                                                                                              \
-#name, offsetof(struct stats_class, name)                                                  \
-    }
-#define ARENA_FIELD(name)                                                                          \
-    {                                                                                              \
-#name, offsetof(struct stats_arena, name)                                                  \
-    }
-
-static const struct field class_fields[] = {
-    CLASS_FIELD(runs),        CLASS_FIELD(live),          CLASS_FIELD(free_slots),
-    CLASS_FIELD(depot_slots), CLASS_FIELD(cached_slots),  CLASS_FIELD(slow_allocs),
-    CLASS_FIELD(slow_frees),  CLASS_FIELD(request_bytes), CLASS_FIELD(refills),
-    CLASS_FIELD(flushes),     CLASS_FIELD(lock_waits),
-};
-
-static const struct field arena_fields[] = {
-    ARENA_FIELD(threads),          ARENA_FIELD(chunks),       ARENA_FIELD(active_bytes),
-    ARENA_FIELD(free_pages_bytes), ARENA_FIELD(purged_bytes), ARENA_FIELD(purges),
-    ARENA_FIELD(lock_waits),
-};
-
 static void print_key(struct text *text, const char *key)
 {
     text_char(text, '"');
@@ -45,14 +18,11 @@ static void print_member(struct text *text, const char *key, uint64_t value)
     text_number(text, value);
 }
 
-static void print_fields(struct text *text, const void *object, const struct field *fields,
-                         unsigned count)
+static void print_fields(struct text *text, const void *object, const struct stat_row *table)
 {
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t value;
-        memcpy(&value, (const char *)object + fields[i].offset, sizeof(value));
+    for (const struct stat_row *row = table; row->name != NULL; row++) {
         text_char(text, ',');
-        print_member(text, fields[i].name, value);
+        print_member(text, row->name, stat_value(object, row));
     }
 }
 
@@ -78,8 +48,7 @@ static void print_classes(struct sink *sink, const struct stats *stats)
         text_char(text, '"');
         text_string(text, stats_kind_name(size_class_kind(class)));
         text_char(text, '"');
-        print_fields(text, &stats->classes[class], class_fields,
-                     sizeof(class_fields) / sizeof(class_fields[0]));
+        print_fields(text, &stats->classes[class], stat_class_rows);
         text_string(text, class + 1 < CLASS_COUNT ? "},\n" : "}],\n");
     }
 }
@@ -92,7 +61,7 @@ static void print_arenas(struct sink *sink, const struct stats *stats)
         struct text *text = sink_line(sink);
         text_string(text, i == 0 ? "{" : ",{");
         print_member(text, "index", i);
-        print_fields(text, arena, arena_fields, sizeof(arena_fields) / sizeof(arena_fields[0]));
+        print_fields(text, arena, stat_arena_rows);
         text_char(text, ',');
         print_key(text, "chunks_by_usage");
         for (unsigned usage = 0; usage < USAGE_LIST_COUNT; usage++) {

@@ -23,8 +23,16 @@ void stats_report_poll(uint64_t now_ms);
 const struct stats *stats_acquire(void);
 void stats_release(void);
 
-/* Writes a report now. path: as in POOLMALLOC_STATS. false: it cannot be written. */
-bool stats_report_write(enum stats_format format, const char *path);
+/* A format and, after a colon, a path: the value of POOLMALLOC_STATS. */
+struct stats_request {
+    enum stats_format format;
+    const char *path; /* in what was parsed; empty: standard error */
+};
+/* false: no format begins it. */
+bool stats_request_parse(const char *value, struct stats_request *parsed);
+
+/* Writes a report now. false: it cannot be written. */
+bool stats_report_write(const struct stats_request *wanted);
 
 /* In a forked child. */
 void stats_report_abandon_lock(void);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "stats_table.h"
 
-#define ROW(kind, field, help)                                                                     \
+#define FIELD(kind, type, field, help)                                                             \
     {                                                                                              \
-#field, help, offsetof(struct stats_totals, field), kind                                   \
+#field, help, offsetof(type, field), kind                                                  \
     }
+
+#define ROW(kind, field, help) FIELD(kind, struct stats_totals, field, help)
+#define CLASS_ROW(kind, field, help) FIELD(kind, struct stats_class, field, help)
+#define ARENA_ROW(kind, field, help) FIELD(kind, struct stats_arena, field, help)
 
 /* The waterfall first, in its order; then other moments; then what only grows. */
 const struct stat_row stat_rows[] = {
@@ -60,16 +64,42 @@ const struct stat_row stat_rows[] = {
     {0},
 };
 
-uint64_t stat_value(const struct stats_totals *totals, const struct stat_row *row)
+const struct stat_row stat_class_rows[] = {
+    CLASS_ROW(STAT_COUNT, runs, "Subpages in use; runs of a normal class; huge mappings."),
+    CLASS_ROW(STAT_COUNT, live, "Blocks of the class that the program holds."),
+    CLASS_ROW(STAT_COUNT, free_slots, "Slots that are free in subpages."),
+    CLASS_ROW(STAT_COUNT, depot_slots, "Slots that wait in depots."),
+    CLASS_ROW(STAT_COUNT, cached_slots, "Slots that wait in the caches of threads."),
+    CLASS_ROW(STAT_TOTAL, slow_allocs, "Allocations that the thread's cache could not serve."),
+    CLASS_ROW(STAT_TOTAL, slow_frees, "Frees that found no room in the thread's cache."),
+    CLASS_ROW(STAT_TOTAL_BYTES, request_bytes, "Bytes asked for in those allocations."),
+    CLASS_ROW(STAT_TOTAL, refills, "Times a magazine was filled from bitmaps."),
+    CLASS_ROW(STAT_TOTAL, flushes, "Times slots were given back to bitmaps."),
+    CLASS_ROW(STAT_TOTAL, lock_waits, "Times a thread slept at the lock of a bin or a depot."),
+    {0},
+};
+
+const struct stat_row stat_arena_rows[] = {
+    ARENA_ROW(STAT_COUNT, threads, "Threads that take from the arena."),
+    ARENA_ROW(STAT_COUNT, chunks, "Chunks of 16 MiB mapped."),
+    ARENA_ROW(STAT_BYTES, active_bytes, "Bytes of pages in use."),
+    ARENA_ROW(STAT_BYTES, free_pages_bytes, "Bytes of free pages that are still resident."),
+    ARENA_ROW(STAT_TOTAL_BYTES, purged_bytes, "Bytes of pages given back to the kernel."),
+    ARENA_ROW(STAT_TOTAL, purges, "Calls that gave pages back."),
+    ARENA_ROW(STAT_TOTAL, lock_waits, "Times a thread slept at the arena's lock."),
+    {0},
+};
+
+uint64_t stat_value(const void *object, const struct stat_row *row)
 {
     uint64_t value;
-    memcpy(&value, (const char *)totals + row->offset, sizeof(value));
+    memcpy(&value, (const char *)object + row->offset, sizeof(value));
     return value;
 }
 
-const struct stat_row *stat_find(const char *name)
+const struct stat_row *stat_find(const struct stat_row *table, const char *name)
 {
-    for (const struct stat_row *row = stat_rows; row->name != NULL; row++) {
+    for (const struct stat_row *row = table; row->name != NULL; row++) {
         if (strcmp(row->name, name) == 0) {
             return row;
         }
