@@ -54,8 +54,8 @@ objects_of = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(1)))
 core    := $(call objects_of,$(wildcard src/*.c))
 preload := $(call objects_of,$(wildcard preload/*.c))
 # The command is an ordinary program that reads other processes with the library's own collector.
-reading := $(call objects_of,src/size_class.c src/stats.c src/stats_table.c src/stats_text.c \
-             src/text.c)
+reading := $(call objects_of,src/size_class.c src/text.c \
+             $(filter-out src/stats_report.c,$(wildcard src/stats*.c)))
 cli     := $(if $(FOREIGN),,$(call objects_of,$(wildcard src/cli/*.c)))
 library := $(BUILD)/$(SONAME)
 outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \

@@ -8,7 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK_SLACK = 64, HUGE_MOST = 1 << 20, PAGEMAP_ENTRIES = 512 };
+enum {
+    CHUNK_SLACK = 64,
+    HUGE_MOST = 1 << 20,
+    REGIONS_MOST = 1 << 20,
+    THREADS_MOST = 1 << 22,
+    PAGEMAP_ENTRIES = 512,
+};
 
 static bool read_memory(struct reader *reader, const void *address, void *target, size_t bytes)
 {
@@ -133,5 +139,102 @@ void view_huge(const struct view *view, void (*visit)(void *context, struct huge
             return;
         }
         visit(context, huge);
+    }
+}
+
+/* ---- Mappings ---------------------------------------------------------------------------- */
+
+typedef void (*visit_range)(void *context, const void *start, size_t bytes);
+
+struct range_visit {
+    visit_range visit;
+    void *context;
+};
+
+static void visit_chunk_range(void *context, struct chunk_view view)
+{
+    const struct range_visit *to = context;
+    to->visit(to->context, view.chunk->base, CHUNK_BYTES);
+}
+
+static void visit_huge_range(void *context, struct huge huge)
+{
+    const struct range_visit *to = context;
+    to->visit(to->context, huge.start, huge.bytes);
+}
+
+static void visit_metadata(const struct view *view, const struct range_visit *to)
+{
+    struct meta_region region;
+    const struct meta_region *address = NULL;
+    process_read(&view->process, (uintptr_t)view->layout.meta_newest, &address, sizeof(address));
+    for (unsigned i = 0; address != NULL && i < REGIONS_MOST; i++, address = region.previous) {
+        if (!process_read(&view->process, (uintptr_t)address, &region, sizeof(region))) {
+            return;
+        }
+        to->visit(to->context, address, region.bytes);
+    }
+}
+
+static void visit_leaves(const struct view *view, const struct range_visit *to)
+{
+    static struct page_map_leaf *leaves[LEAF_COUNT];
+    if (!process_read(&view->process, (uintptr_t)view->layout.page_map_leaves, leaves,
+                      sizeof(leaves))) {
+        return;
+    }
+    for (unsigned i = 0; i < LEAF_COUNT; i++) {
+        if (leaves[i] != NULL) {
+            to->visit(to->context, leaves[i], sizeof(*leaves[i]));
+        }
+    }
+}
+
+void view_ranges(const struct view *view, visit_range visit, void *context)
+{
+    struct range_visit to = {visit, context};
+    view_chunks(view, visit_chunk_range, &to);
+    view_huge(view, visit_huge_range, &to);
+    visit_metadata(view, &to);
+    visit_leaves(view, &to);
+}
+
+/* ---- Threads ----------------------------------------------------------------------------- */
+
+static struct thread_view thread_of(const struct tcache *tcache)
+{
+    struct thread_view thread = {.os_thread_id = tcache->os_thread_id};
+    for (unsigned class = 1; class < CLASS_HUGE; class ++) {
+        thread.slow_calls += tcache->counts[class].slow_allocs + tcache->counts[class].slow_frees;
+        uintptr_t slots = (uintptr_t)tcache->loaded[class] + offsetof(struct magazine, slots);
+        uint64_t count = ((uintptr_t)tcache->tops[class] - slots) / sizeof(void *);
+        bool is_likely = tcache->loaded[class] != NULL && count <= 1U << MAGAZINE_ROOM_LOG2_MAX;
+        thread.cached_bytes += is_likely ? count * size_class_bytes(class) : 0;
+    }
+    return thread;
+}
+
+static unsigned arena_index(const struct view *view, const struct arena *arena)
+{
+    uint32_t index = 0;
+    READ_MEMBER(view, struct arena, arena, index, &index);
+    return index;
+}
+
+void view_threads(const struct view *view, void (*visit)(void *context, struct thread_view thread),
+                  void *context)
+{
+    static struct tcache tcache;
+    const void *address = NULL;
+    process_read(&view->process, (uintptr_t)view->layout.tcache_newest, &address, sizeof(address));
+    for (unsigned i = 0; address != NULL && i < THREADS_MOST; i++, address = tcache.next) {
+        if (!process_read(&view->process, (uintptr_t)address, &tcache, sizeof(tcache))) {
+            return;
+        }
+        if (tcache.state == TCACHE_OPEN) {
+            struct thread_view thread = thread_of(&tcache);
+            thread.arena = arena_index(view, tcache.arena);
+            visit(context, thread);
+        }
     }
 }

@@ -33,6 +33,22 @@ struct chunk_view {
 void view_chunks(const struct view *view, void (*visit)(void *context, struct chunk_view chunk),
                  void *context);
 
+/* Calls visit for every mapping of the library's: chunks, huge blocks, metadata, page map. */
+void view_ranges(const struct view *view,
+                 void (*visit)(void *context, const void *start, size_t bytes), void *context);
+
+/* A thread cache, as a reader sees it. */
+struct thread_view {
+    unsigned arena;
+    uint32_t os_thread_id;
+    uint64_t cached_bytes; /* in loaded magazines */
+    uint64_t slow_calls;   /* since the cache was made; threads inherit it */
+};
+
+/* Calls visit for every cache that a living thread has. */
+void view_threads(const struct view *view, void (*visit)(void *context, struct thread_view thread),
+                  void *context);
+
 /* Calls visit for every huge block. */
 void view_huge(const struct view *view, void (*visit)(void *context, struct huge huge),
                void *context);
