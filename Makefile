@@ -53,6 +53,9 @@ LINK_SO   = $(LINK) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs,-z,relro,-z,now,-z
 objects_of = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(1)))
 core    := $(call objects_of,$(wildcard src/*.c))
 preload := $(call objects_of,$(wildcard preload/*.c))
+# The command is an ordinary program that reads other processes with the library's own collector.
+reading := $(call objects_of,src/size_class.c src/text.c \
+             $(filter-out src/stats_report.c,$(wildcard src/stats*.c)))
 cli     := $(if $(FOREIGN),,$(call objects_of,$(wildcard src/cli/*.c)))
 library := $(BUILD)/$(SONAME)
 outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \
@@ -114,9 +117,11 @@ $(BUILD)/poolmalloc.pc: scripts/poolmalloc.pc.in Makefile
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
-$(BUILD)/poolmalloc: $(cli)
+$(BUILD)/poolmalloc: $(cli) $(reading)
 	$(call Q,LINK,$@)$(LINK) $^ $$(pkg-config --libs ncursesw) -o $@
 $(cli): CPPFLAGS += $(shell pkg-config --cflags ncursesw 2>/dev/null)
+# Pages of HTML are taken in by .incbin, which -MMD does not see.
+$(call objects_of,src/cli/compare_page.c src/cli/map.c): $(wildcard src/cli/*.html)
 
 host_headers := urcu* $(if $(findstring musl,$(CC)),linux asm asm-generic)
 $(BUILD)/headers/urcu:
