@@ -16,7 +16,7 @@ void mutex_lock_slow(struct mutex *mutex) NO_THREAD_SAFETY_ANALYSIS
             return;
         }
     }
-    uint32_t wanted = self_current->thread_id | waiters;
+    uint32_t wanted = self_number() | waiters;
     for (;;) {
         uint32_t word = atomic_load_explicit(&mutex->word, memory_order_relaxed);
         if (word == 0) {
@@ -42,7 +42,7 @@ void mutex_wake_slow(struct mutex *mutex)
 bool mutex_abandon(struct mutex *mutex)
 {
     uint32_t holder = atomic_load_explicit(&mutex->word, memory_order_relaxed) & ~waiters;
-    if (holder == 0 || (holder == self_current->thread_id && holder != THREAD_ID_NONE)) {
+    if (holder == 0 || holder == self_number()) {
         return false;
     }
     atomic_store_explicit(&mutex->word, 0, memory_order_relaxed);

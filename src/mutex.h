@@ -2,7 +2,7 @@
 /* A futex lock of one word that names its holder, so that a forked child can tell the locks of
  * threads that are gone from its own.
  *
- *     word: 0 free, else holder's thread id | WAITERS when somebody sleeps on it
+ *     word: 0 free, else holder's number (self.h) | WAITERS when somebody sleeps on it
  *
  * Source: Drepper 2011, "Futexes are tricky", mutex 3, with the holder in place of the 1. */
 #ifndef POOLMALLOC_MUTEX_H
@@ -27,9 +27,8 @@ static inline bool mutex_try_lock(struct mutex *mutex)
 {
     uint32_t free_word = 0;
     /* acquire: pairs with the release in mutex_unlock */
-    return atomic_compare_exchange_strong_explicit(&mutex->word, &free_word,
-                                                   self_current->thread_id, memory_order_acquire,
-                                                   memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(&mutex->word, &free_word, self_number(),
+                                                   memory_order_acquire, memory_order_relaxed);
 }
 
 static inline void mutex_lock(struct mutex *mutex) ACQUIRES(*mutex) NO_THREAD_SAFETY_ANALYSIS
@@ -42,7 +41,7 @@ static inline void mutex_lock(struct mutex *mutex) ACQUIRES(*mutex) NO_THREAD_SA
 static inline void mutex_unlock(struct mutex *mutex) RELEASES(*mutex) NO_THREAD_SAFETY_ANALYSIS
 {
     uint32_t word = atomic_exchange_explicit(&mutex->word, 0, memory_order_release);
-    if (unlikely(word != self_current->thread_id)) {
+    if (unlikely(word != self_number())) {
         mutex_wake_slow(mutex);
     }
 }

@@ -8,16 +8,15 @@
 
 struct tcache;
 
-/* Threads without a thread cache (before their first slow call, after their last destructor)
- * share this number. Fork treats locks held under it as held by a thread that is gone. */
-enum { THREAD_ID_NONE = 0x3fffffff };
-
-/* The head of struct tcache. */
-struct self {
-    uint32_t thread_id; /* 1 .. THREAD_ID_NONE, unique among living threads; const */
-};
-
 /* Never NULL: a thread without a cache of its own points at a shared empty one. */
-extern _Thread_local struct self *self_current;
+extern _Thread_local struct tcache *self_current;
+
+/* Not 0, below 2^31: told from the address of the thread's own variable, so a thread has its number
+ * from its first instruction to its last and keeps it in a forked child. Two living threads share
+ * one only if their variables lie a multiple of 2 TiB apart. */
+static inline uint32_t self_number(void)
+{
+    return ((uint32_t)((uintptr_t)&self_current >> 10) & 0x7fffffff) | 1;
+}
 
 #endif

@@ -24,11 +24,11 @@ static void *no_slots[1];
     }
 
 static struct tcache empty_tcache = {
-    .self = {THREAD_ID_NONE}, .state = TCACHE_EMPTY, .tops = CLOSED_BINS, .limits = CLOSED_BINS};
+    .state = TCACHE_EMPTY, .tops = CLOSED_BINS, .limits = CLOSED_BINS};
 static struct tcache closed_tcache = {
-    .self = {THREAD_ID_NONE}, .state = TCACHE_CLOSED, .tops = CLOSED_BINS, .limits = CLOSED_BINS};
+    .state = TCACHE_CLOSED, .tops = CLOSED_BINS, .limits = CLOSED_BINS};
 
-_Thread_local struct self *self_current = &empty_tcache.self;
+_Thread_local struct tcache *self_current = &empty_tcache;
 
 void (*tcache_on_pools_exit)(void *pools);
 
@@ -37,7 +37,6 @@ _Atomic(struct tcache *) tcache_newest;
 static struct {
     struct mutex lock; /* guards all below, and putting a cache into tcache_newest */
     struct tcache *unused;
-    uint32_t made;
     bool has_exit_key;
     pthread_key_t exit_key;
 } caches;
@@ -124,7 +123,6 @@ static struct tcache *make_cache(void)
 {
     struct tcache *tcache = meta_alloc(sizeof(*tcache), 64);
     if (tcache != NULL) {
-        tcache->self.thread_id = ++caches.made;
         for (unsigned class = 0; class < CLASS_COUNT; class ++) {
             tcache->tops[class] = &no_slots[1];
             tcache->limits[class] = &no_slots[1];
@@ -180,7 +178,7 @@ static void close_cache(void *own)
     }
     empty_cache(tcache);
     arena_leave(tcache->arena);
-    self_current = &closed_tcache.self;
+    self_current = &closed_tcache;
     put_unused(tcache);
 }
 
@@ -215,7 +213,7 @@ COLD NOINLINE static struct tcache *open_cache(void)
     tcache->tick_seen = tick_count();
     tcache->calls_to_clock = CALLS_PER_CLOCK;
     tcache->os_thread_id = os_thread_id();
-    self_current = &tcache->self;
+    self_current = tcache;
     if (has_exit_key) {
         pthread_setspecific(caches.exit_key, tcache); /* may allocate: the cache works already */
     }

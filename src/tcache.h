@@ -39,7 +39,6 @@ struct tcache_counts {
 };
 
 struct tcache {
-    struct self self;
     uint32_t state; /* enum tcache_state */
     void **tops[CLASS_COUNT];
     void **limits[CLASS_COUNT];
@@ -59,7 +58,7 @@ struct tcache {
 
 static inline struct tcache *tcache_current(void)
 {
-    return (struct tcache *)self_current;
+    return self_current;
 }
 
 /* The calling thread's own cache, made on first use. NULL: out of memory, or the thread is past
