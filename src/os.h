@@ -55,6 +55,10 @@ bool os_environment_is_ready(void);
 /* NULL: not set, or the process runs with raised privileges (AT_SECURE). */
 const char *os_environment(const char *name);
 
+/* A word that reads 0 in every forked child until it is written there, however the child was made;
+ * children that share their parent's memory (vfork) share it. NULL: the kernel cannot do that. */
+_Atomic uint32_t *os_map_fork_mark(void);
+
 void os_write(int descriptor, const char *text, size_t bytes);
 /* Reads a whole small file, NUL-terminates. Returns its length, or -1. */
 long os_read_file(const char *path, char *text, size_t capacity);
