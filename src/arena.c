@@ -131,6 +131,9 @@ static void list_chunk_locked(struct arena *arena, struct chunk *chunk, enum chu
 
 void arena_settle_chunk_locked(struct arena *arena, struct chunk *chunk)
 {
+    if (unlikely(chunk->epoch != arena->epoch)) {
+        return;
+    }
     arena->dirty_pages += chunk->dirty_pages;
     arena->dirty_pages -= chunk->counted_dirty_pages;
     chunk->counted_dirty_pages = chunk->dirty_pages;
@@ -362,7 +365,7 @@ bool arena_is_valid(struct arena *arena)
     return is_valid;
 }
 
-void arena_abandon_locks(struct arena *arena)
+static void abandon_locks_of(struct arena *arena)
 {
     if (mutex_abandon(&arena->lock)) {
         arena->epoch++;
@@ -383,5 +386,15 @@ void arena_abandon_locks(struct arena *arena)
     }
     for (unsigned i = 0; i <= CLASS_NORMAL_LAST; i++) {
         depot_abandon(&arena->depots[i]);
+    }
+}
+
+void arena_abandon_locks(void)
+{
+    if (mutex_abandon(&arenas.lock)) {
+        arenas.limit.count = 0; /* looked up again */
+    }
+    for (unsigned i = 0; i < arena_count(); i++) {
+        abandon_locks_of(arena_at(i));
     }
 }

@@ -22,6 +22,7 @@
  * Fork: what a lock guards has an epoch. When a forked child finds a lock held by a thread that is
  * gone, what it guards may be half changed: the child forgets it and starts the next epoch.
  * Subpages and chunks of an older epoch give nothing more, what is freed into them is dropped.
+ * Epochs of bins wrap after 65,536 generations of children that each met the same lock held.
  */
 #ifndef POOLMALLOC_ARENA_H
 #define POOLMALLOC_ARENA_H
@@ -50,7 +51,7 @@ struct bin {
     uint64_t flush_count;  /* times slots were given back to bitmaps */
     uint64_t calls_seen;   /* the sum of both at the last step of decay */
     uint64_t calls_purged; /* and when its free slots were last purged */
-    uint8_t epoch;
+    uint16_t epoch;
 } CACHE_ALIGNED;
 
 struct arena {
@@ -66,7 +67,7 @@ struct arena {
     uint64_t purged_bytes;          /* since the start */
     uint64_t purge_calls;           /* since the start */
     uint32_t run_count[CLASS_HUGE]; /* subpages and normal runs in use, by class */
-    uint8_t epoch;
+    uint32_t epoch;
     uint32_t index;                /* const: its place among the arenas */
     _Atomic uint32_t thread_count; /* relaxed: a hint for choosing */
     struct bin bins[CLASS_SMALL_LAST + 1];
@@ -129,7 +130,7 @@ void arena_settle_chunk_locked(struct arena *arena, struct chunk *chunk) REQUIRE
 
 bool arena_is_valid(struct arena *arena);
 
-/* In a forked child: starts new epochs where threads now gone held locks. */
-void arena_abandon_locks(struct arena *arena);
+/* In a forked child: starts new epochs where threads now gone held locks, in every arena. */
+void arena_abandon_locks(void);
 
 #endif

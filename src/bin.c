@@ -6,7 +6,7 @@
 #include "panic.h"
 #include "tick.h"
 
-static struct page *subpage_create(struct arena *arena, unsigned class, uint8_t epoch)
+static struct page *subpage_create(struct arena *arena, unsigned class, uint16_t epoch)
 {
     struct page *subpage = arena_alloc_run(arena, class, 0).page;
     if (subpage == NULL) {
@@ -15,7 +15,7 @@ static struct page *subpage_create(struct arena *arena, unsigned class, uint8_t 
     subpage->epoch = epoch;
     for (unsigned i = 1; i < subpage->run_pages; i++) {
         subpage[i].state = PAGE_TAIL;
-        subpage[i].head_offset = (uint8_t)i;
+        subpage[i].head_offset = (uint16_t)i;
     }
     subpage_init(subpage, page_words(subpage), class);
     page_map_set_class(page_start(subpage), subpage->run_pages, class);

@@ -50,13 +50,30 @@ struct magazine *depot_age(struct depot *depot)
     return first;
 }
 
+static void recount_locked(struct depot *depot) REQUIRES(depot->pop_lock)
+{
+    const struct __cds_lfs_stack *generations[] = {&depot->fresh, &depot->victim};
+    uint32_t magazines = 0;
+    uint32_t slots = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        struct cds_lfs_head *head = generations[i]->head;
+        struct magazine *magazine = head == NULL ? NULL : magazine_of(&head->node);
+        for (; magazine != NULL; magazine = magazine_next(magazine)) {
+            magazines++;
+            slots += magazine->count;
+        }
+    }
+    atomic_store_explicit(&depot->magazine_count, magazines, memory_order_relaxed);
+    atomic_store_explicit(&depot->slot_count, slots, memory_order_relaxed);
+}
+
 void depot_abandon(struct depot *depot)
 {
-    if (mutex_abandon(&depot->pop_lock)) {
-        __cds_lfs_init(&depot->fresh);
-        __cds_lfs_init(&depot->victim);
-        atomic_store_explicit(&depot->magazine_count, 0, memory_order_relaxed);
-        atomic_store_explicit(&depot->slot_count, 0, memory_order_relaxed);
+    mutex_abandon(&depot->pop_lock);
+    if (atomic_load_explicit(&depot->magazine_count, memory_order_relaxed) != 0 &&
+        mutex_try_lock(&depot->pop_lock)) {
+        recount_locked(depot);
+        mutex_unlock(&depot->pop_lock);
     }
 }
 

@@ -29,7 +29,8 @@ void depot_put(struct depot *depot, struct magazine *magazine);
 struct magazine *depot_take(struct depot *depot);
 /* One tick: returns the old victims, linked by node.next, for the caller to flush. */
 struct magazine *depot_age(struct depot *depot);
-/* In a forked child: empties a depot that a thread now gone was taking from. */
+/* In a forked child. A stack is whole at any instant, so only what a thread now gone had just taken
+ * is lost; the counts may be off by that and are taken again. */
 void depot_abandon(struct depot *depot);
 
 struct budget {

@@ -9,6 +9,7 @@
 #include "mutex.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct huge {
     struct list link; /* in huge_blocks.all; guarded by its lock */

@@ -6,24 +6,25 @@
 #include "config.h"
 #include "huge.h"
 #include "magazine.h"
+#include "mutex.h"
 #include "purge.h"
 #include "stats_report.h"
 #include "tcache.h"
 
 #include <pthread.h>
 
-/* No prepare handler: no lock is held across fork. What a thread now gone held is forgotten. */
-static void after_fork_in_child(void)
+/* No prepare handler: no lock is held across fork. What a thread now gone held is forgotten. Takes
+ * no lock but by trying: the forking thread may itself have been interrupted while it held some,
+ * and goes on with them here. */
+void mutex_after_fork(void)
 {
-    purge_abandon_lock();
+    mutex_note_fork();
     magazine_abandon_stocks();
     huge_abandon_lock();
-    tcache_abandon_lock();
     stats_report_abandon_lock();
     chunk_abandon_lock();
-    for (unsigned i = 0; i < arena_count(); i++) {
-        arena_abandon_locks(arena_at(i));
-    }
+    arena_abandon_locks();
+    purge_abandon_lock();
     tcache_abandon_others();
     background_on_fork();
 }
@@ -32,7 +33,8 @@ __attribute__((constructor)) static void start(void)
 {
     config_load();
     stats_report_load();
-    pthread_atfork(NULL, NULL, after_fork_in_child);
+    mutex_watch_forks();
+    pthread_atfork(NULL, NULL, mutex_after_fork);
     background_on_start();
 }
 

@@ -43,8 +43,6 @@ void magazine_destroy(struct magazine *magazine)
 void magazine_abandon_stocks(void)
 {
     for (unsigned i = 0; i <= MAGAZINE_ROOM_LOG2_MAX; i++) {
-        if (mutex_abandon(&stocks[i].pop_lock)) {
-            __cds_lfs_init(&stocks[i].stack);
-        }
+        mutex_abandon(&stocks[i].pop_lock);
     }
 }

@@ -41,7 +41,7 @@ static inline struct magazine *magazine_next(const struct magazine *magazine)
 struct magazine *magazine_create(unsigned capacity);
 void magazine_destroy(struct magazine *magazine);
 
-/* In a forked child: forgets the stocks that a thread now gone was using. */
+/* In a forked child: a stock is whole at any instant, only its lock may be a gone thread's. */
 void magazine_abandon_stocks(void);
 
 #endif

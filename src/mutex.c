@@ -3,9 +3,40 @@
 
 #include "os.h"
 
+#include <limits.h>
+
 enum { SPIN_ROUNDS = 64 };
 
 static const uint32_t waiters = UINT32_C(1) << 31;
+
+/* Holds 1 in a process that knows it was forked, or never was. NULL: not watched. */
+static _Atomic(_Atomic uint32_t *) fork_mark;
+
+void mutex_watch_forks(void)
+{
+    _Atomic uint32_t *mark = os_map_fork_mark();
+    if (mark != NULL) {
+        atomic_store_explicit(mark, 1, memory_order_relaxed);
+        /* release: pairs with the acquire in mutex_check_fork */
+        atomic_store_explicit(&fork_mark, mark, memory_order_release);
+    }
+}
+
+void mutex_note_fork(void)
+{
+    _Atomic uint32_t *mark = atomic_load_explicit(&fork_mark, memory_order_acquire);
+    if (mark != NULL) {
+        atomic_store_explicit(mark, 1, memory_order_relaxed);
+    }
+}
+
+void mutex_check_fork(void)
+{
+    _Atomic uint32_t *mark = atomic_load_explicit(&fork_mark, memory_order_acquire);
+    if (mark != NULL && atomic_load_explicit(mark, memory_order_relaxed) == 0) {
+        mutex_after_fork();
+    }
+}
 
 void mutex_lock_slow(struct mutex *mutex) NO_THREAD_SAFETY_ANALYSIS
 {
@@ -16,6 +47,7 @@ void mutex_lock_slow(struct mutex *mutex) NO_THREAD_SAFETY_ANALYSIS
             return;
         }
     }
+    mutex_check_fork();
     uint32_t wanted = self_number() | waiters;
     for (;;) {
         uint32_t word = atomic_load_explicit(&mutex->word, memory_order_relaxed);
@@ -41,10 +73,13 @@ void mutex_wake_slow(struct mutex *mutex)
 
 bool mutex_abandon(struct mutex *mutex)
 {
-    uint32_t holder = atomic_load_explicit(&mutex->word, memory_order_relaxed) & ~waiters;
-    if (holder == 0 || holder == self_number()) {
+    uint32_t word = atomic_load_explicit(&mutex->word, memory_order_relaxed);
+    if (word == 0 || (word & ~waiters) == self_number()) {
         return false;
     }
     atomic_store_explicit(&mutex->word, 0, memory_order_relaxed);
+    if ((word & waiters) != 0) {
+        os_wake(&mutex->word, INT_MAX); /* threads of this child, if it was slow to notice */
+    }
     return true;
 }

@@ -54,4 +54,15 @@ static inline bool mutex_is_held(struct mutex *mutex)
 /* In a forked child: was the lock held by a thread that does not exist here? It is free then. */
 bool mutex_abandon(struct mutex *mutex);
 
+/* Fork handlers may come too late (those of others run before ours and allocate) or never (a child
+ * made by a bare system call). From mutex_watch_forks on mutex_check_fork runs mutex_after_fork in
+ * a forked child where it has not run yet; a thread that would wait for a lock calls it first. */
+void mutex_watch_forks(void);
+COLD void mutex_check_fork(void);
+
+/* Abandons every lock of the allocator. Defined in lifecycle.c, which knows them all. */
+void mutex_after_fork(void);
+/* To be called first by it: locks need not call it again. */
+void mutex_note_fork(void);
+
 #endif

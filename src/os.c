@@ -23,6 +23,9 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
@@ -158,6 +161,16 @@ bool os_resident(const void *start, size_t bytes, uint8_t *pages)
 bool os_advise_huge(void *start, size_t bytes)
 {
     return madvise(start, bytes, MADV_HUGEPAGE) == 0;
+}
+
+_Atomic uint32_t *os_map_fork_mark(void)
+{
+    _Atomic uint32_t *mark = os_map(os_page_bytes(), os_page_bytes(), NULL, "poolmalloc fork mark");
+    if (mark != NULL && madvise(mark, os_page_bytes(), MADV_WIPEONFORK) != 0) {
+        os_unmap(mark, os_page_bytes());
+        return NULL;
+    }
+    return mark;
 }
 
 long os_read_file(const char *path, char *text, size_t capacity)

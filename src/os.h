@@ -61,6 +61,9 @@ void os_name_thread(const char *name);
 /* Calls the handler at a signal that has had no handler so far. false: it has one, or no signal
  * has this number. */
 bool os_on_signal(int number, void (*handler)(int number));
+/* A word that reads 0 in every forked child until it is written there, however the child was made;
+ * children that share their parent's memory (vfork) share it. NULL: the kernel cannot do that. */
+_Atomic uint32_t *os_map_fork_mark(void);
 
 void os_write(int descriptor, const char *text, size_t bytes);
 /* Reads a whole small file, NUL-terminates. Returns its length, or -1. */

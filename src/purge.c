@@ -10,10 +10,20 @@
 
 enum { SPANS_PER_LOCK = 16, WORTHWHILE_SHARE = 16 };
 
+/* Spans on their way to the kernel: they count as in use. Changed with the arena's lock held. */
+struct spans {
+    struct arena *arena;
+    struct chunk *chunk;
+    unsigned count;
+    struct page_span at[SPANS_PER_LOCK];
+    bool is_purged[SPANS_PER_LOCK];
+};
+
 static struct {
-    struct mutex lock;             /* one purger at a time; guards next_decay_ms */
+    struct mutex lock;             /* one purger at a time; guards next_decay_ms and spans */
     _Atomic uint64_t next_tick_ms; /* relaxed: who moves it on by exchange does the tick */
     uint64_t next_decay_ms;
+    struct spans spans;
 } purger;
 
 void (*purge_after_tick)(uint64_t now_ms);
@@ -42,37 +52,50 @@ static void age_depots(void)
     }
 }
 
+/* Returns the page to go on from. */
+static unsigned reserve_spans(struct spans *spans, unsigned from)
+{
+    mutex_lock(&spans->arena->lock);
+    while (spans->count < SPANS_PER_LOCK && from < CHUNK_PAGES) {
+        struct page_span span = chunk_reserve_span(spans->chunk, from);
+        spans->at[spans->count] = span;
+        spans->is_purged[spans->count] = false;
+        spans->count += span.first < span.end;
+        from = span.end;
+    }
+    mutex_unlock(&spans->arena->lock);
+    return from;
+}
+
+static void release_spans_locked(struct spans *spans) REQUIRES(spans->arena->lock)
+{
+    for (unsigned i = 0; i < spans->count; i++) {
+        struct page_span span = spans->at[i];
+        chunk_release_span(spans->chunk, span, spans->is_purged[i]);
+        if (spans->is_purged[i]) {
+            spans->arena->purged_bytes += (size_t)(span.end - span.first) * PAGE_BYTES;
+        }
+    }
+    spans->arena->purge_calls += spans->count;
+    spans->count = 0;
+    arena_settle_chunk_locked(spans->arena, spans->chunk);
+}
+
 /* Purges up to SPANS_PER_LOCK spans of a chunk from page `from` on. Returns where to go on. */
 static unsigned purge_spans(struct arena *arena, struct chunk *chunk, unsigned from)
 {
-    struct page_span spans[SPANS_PER_LOCK];
-    bool is_purged[SPANS_PER_LOCK];
-    unsigned count = 0;
-    mutex_lock(&arena->lock);
-    while (count < SPANS_PER_LOCK && from < CHUNK_PAGES) {
-        spans[count] = chunk_reserve_span(chunk, from);
-        from = spans[count].end;
-        count += spans[count].first < spans[count].end;
+    struct spans *spans = &purger.spans;
+    spans->arena = arena;
+    spans->chunk = chunk;
+    from = reserve_spans(spans, from);
+    for (unsigned i = 0; i < spans->count; i++) {
+        struct page_span span = spans->at[i];
+        spans->is_purged[i] = os_purge(chunk->base + (size_t)span.first * PAGE_BYTES,
+                                       (size_t)(span.end - span.first) * PAGE_BYTES);
     }
-    mutex_unlock(&arena->lock);
-    if (count == 0) {
-        return CHUNK_PAGES;
-    }
-    size_t purged_pages = 0;
-    for (unsigned i = 0; i < count; i++) {
-        unsigned pages = spans[i].end - spans[i].first;
-        is_purged[i] =
-            os_purge(chunk->base + (size_t)spans[i].first * PAGE_BYTES, (size_t)pages * PAGE_BYTES);
-        purged_pages += is_purged[i] ? pages : 0;
-    }
-    mutex_lock(&arena->lock);
-    for (unsigned i = 0; i < count; i++) {
-        chunk_release_span(chunk, spans[i], is_purged[i]);
-    }
-    arena->purged_bytes += purged_pages * PAGE_BYTES;
-    arena->purge_calls += count;
-    arena_settle_chunk_locked(arena, chunk);
-    mutex_unlock(&arena->lock);
+    mutex_lock(&spans->arena->lock);
+    release_spans_locked(spans);
+    mutex_unlock(&spans->arena->lock);
     return from;
 }
 
@@ -81,7 +104,8 @@ static bool withdraw_chunk(struct arena *arena, struct chunk *chunk)
 {
     mutex_lock(&arena->lock);
     struct list *init = &arena->chunks[USAGE_INIT];
-    bool is_spare = chunk->used_pages == 0 && chunk->usage_list == USAGE_INIT &&
+    bool is_spare = chunk->epoch == arena->epoch && chunk->used_pages == 0 &&
+                    chunk->usage_list == USAGE_INIT &&
                     (init->next != &chunk->link || init->prev != &chunk->link) &&
                     memcmp(chunk->aged, chunk->dirty, sizeof(chunk->dirty)) == 0;
     if (is_spare) {
@@ -232,11 +256,13 @@ bool purge_poll(void)
 {
     uint64_t now_ms = os_now_ms();
     uint64_t due_ms = atomic_load_explicit(&purger.next_tick_ms, memory_order_relaxed);
-    if (now_ms < due_ms ||
-        !atomic_compare_exchange_strong_explicit(&purger.next_tick_ms, &due_ms,
-                                                 now_ms + PURGE_TICK_MS, memory_order_relaxed,
-                                                 memory_order_relaxed) ||
-        !mutex_try_lock(&purger.lock)) {
+    if (now_ms < due_ms || !atomic_compare_exchange_strong_explicit(
+                               &purger.next_tick_ms, &due_ms, now_ms + PURGE_TICK_MS,
+                               memory_order_relaxed, memory_order_relaxed)) {
+        return false;
+    }
+    mutex_check_fork();
+    if (!mutex_try_lock(&purger.lock)) {
         return false;
     }
     tick_advance();
@@ -307,5 +333,13 @@ bool purge_all(void)
 
 void purge_abandon_lock(void)
 {
-    mutex_abandon(&purger.lock);
+    struct spans *spans = &purger.spans;
+    if (!mutex_abandon(&purger.lock) || spans->count == 0 || !mutex_try_lock(&spans->arena->lock)) {
+        return;
+    }
+    if (spans->chunk->epoch == spans->arena->epoch) {
+        release_spans_locked(spans);
+    }
+    spans->count = 0;
+    mutex_unlock(&spans->arena->lock);
 }

@@ -35,7 +35,8 @@ void purge_wanted(void);
 /* Gives back all that depots and free pages hold, now. true: something was given back. */
 bool purge_all(void);
 
-/* In a forked child. */
+/* In a forked child, after arenas were abandoned: what a thread now gone was about to purge is free
+ * again. */
 void purge_abandon_lock(void);
 
 #endif

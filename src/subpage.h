@@ -30,10 +30,12 @@ struct page {
     struct chunk *chunk; /* first pages only; const while in use */
     uint16_t free_count; /* subpages: bits set; guarded by the bin's lock */
     uint16_t run_pages;  /* first pages: length of the run */
-    uint8_t head_offset; /* tails: pages back to the first one */
-    uint8_t state;       /* enum page_state */
-    uint8_t class;       /* first pages: size class */
-    uint8_t epoch;       /* subpages: the bin's at creation, see arena.h on fork */
+    union {
+        uint16_t epoch;       /* subpages: the bin's at creation, see arena.h on fork */
+        uint16_t head_offset; /* tails: pages back to the first one */
+    };
+    uint8_t state; /* enum page_state */
+    uint8_t class; /* first pages: size class */
 };
 
 enum { PAGE_WORDS = PAGE_MAX_SLOTS / 64 };

@@ -75,6 +75,20 @@ static void put_spare(struct tcache *tcache, unsigned class, struct magazine *ma
     atomic_store_explicit(&tcache->spare[class], magazine, memory_order_release);
 }
 
+/* The fences keep the compiler from moving a change out of its brackets; the other CPUs' stores are
+ * in order for a child because fork stops a thread at its first store to a page already copied. */
+static void begin_change(struct tcache *tcache, unsigned class)
+{
+    atomic_store_explicit(&tcache->changing, class, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void end_change(struct tcache *tcache)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&tcache->changing, CLASS_NONE, memory_order_relaxed);
+}
+
 /* Magazines stand in the byte budget with their capacity, wherever they are. */
 static struct magazine *budgeted_magazine(unsigned class, unsigned capacity)
 {
@@ -133,13 +147,11 @@ static struct tcache *make_cache(void)
     return tcache;
 }
 
-static void put_unused(struct tcache *tcache)
+static void put_unused_locked(struct tcache *tcache) REQUIRES(caches.lock)
 {
-    mutex_lock(&caches.lock);
     tcache->state = TCACHE_UNUSED;
     tcache->next_unused = caches.unused;
     caches.unused = tcache;
-    mutex_unlock(&caches.lock);
 }
 
 /* Magazines with slots go to the depot, where the next thread finds them. */
@@ -158,6 +170,7 @@ static void retire_magazine(struct arena *arena, unsigned class, struct magazine
 static void empty_cache(struct tcache *tcache)
 {
     for (unsigned class = 1; class < CLASS_HUGE; class ++) {
+        begin_change(tcache, class);
         if (tcache->loaded[class] != NULL) {
             unload(tcache, class);
             retire_magazine(tcache->arena, class, tcache->loaded[class]);
@@ -165,6 +178,16 @@ static void empty_cache(struct tcache *tcache)
         }
         retire_magazine(tcache->arena, class, take_spare(tcache, class));
     }
+    end_change(tcache);
+}
+
+/* Its magazines may lie in a depot, in a stock or twice in the cache already: they are left alone.
+ */
+static void drop_changing_bin(struct tcache *tcache)
+{
+    unsigned class = atomic_load_explicit(&tcache->changing, memory_order_relaxed);
+    close_bin(tcache, class);
+    put_spare(tcache, class, NULL);
 }
 
 /* The thread-specific destructor. What the thread frees and allocates after it goes by the closed
@@ -178,8 +201,10 @@ static void close_cache(void *own)
     }
     empty_cache(tcache);
     arena_leave(tcache->arena);
-    self_current = &closed_tcache;
-    put_unused(tcache);
+    mutex_lock(&caches.lock);
+    self_current = &closed_tcache; /* with the lock held, as in attach_locked */
+    put_unused_locked(tcache);
+    mutex_unlock(&caches.lock);
 }
 
 static bool ensure_exit_key_locked(void) REQUIRES(caches.lock)
@@ -188,6 +213,17 @@ static bool ensure_exit_key_locked(void) REQUIRES(caches.lock)
         caches.has_exit_key = pthread_key_create(&caches.exit_key, close_cache) == 0;
     }
     return caches.has_exit_key;
+}
+
+/* With the lock held, a child that a signal handler forks here leaves all caches alone. */
+static void attach_locked(struct tcache *tcache, struct arena *arena) REQUIRES(caches.lock)
+{
+    tcache->arena = arena;
+    tcache->state = TCACHE_OPEN;
+    tcache->tick_seen = tick_count();
+    tcache->calls_to_clock = CALLS_PER_CLOCK;
+    tcache->os_thread_id = os_thread_id();
+    self_current = tcache;
 }
 
 COLD NOINLINE static struct tcache *open_cache(void)
@@ -202,18 +238,15 @@ COLD NOINLINE static struct tcache *open_cache(void)
     if (tcache == NULL) {
         tcache = make_cache();
     }
+    if (tcache != NULL) {
+        attach_locked(tcache, arena);
+    }
     bool has_exit_key = ensure_exit_key_locked();
     mutex_unlock(&caches.lock);
     if (tcache == NULL) {
         arena_leave(arena);
         return NULL;
     }
-    tcache->arena = arena;
-    tcache->state = TCACHE_OPEN;
-    tcache->tick_seen = tick_count();
-    tcache->calls_to_clock = CALLS_PER_CLOCK;
-    tcache->os_thread_id = os_thread_id();
-    self_current = tcache;
     if (has_exit_key) {
         pthread_setspecific(caches.exit_key, tcache); /* may allocate: the cache works already */
     }
@@ -240,6 +273,7 @@ struct arena *tcache_own_arena(void)
 static void flush_bin(struct tcache *tcache, unsigned class)
 {
     struct magazine *loaded = tcache->loaded[class];
+    begin_change(tcache, class);
     struct magazine *spare = take_spare(tcache, class);
     if (loaded != NULL) {
         unload(tcache, class);
@@ -251,6 +285,7 @@ static void flush_bin(struct tcache *tcache, unsigned class)
         flush_magazine(class, spare);
         discard(class, spare);
     }
+    end_change(tcache);
 }
 
 /* Bins that nothing moved in since the last tick give everything back. */
@@ -403,6 +438,15 @@ static bool load_refilled(struct tcache *tcache, unsigned class)
     return loaded->count != 0;
 }
 
+static bool load_slots(struct tcache *tcache, unsigned class)
+{
+    begin_change(tcache, class);
+    bool is_loaded =
+        load_full(tcache, class) || (size_class_is_small(class) && load_refilled(tcache, class));
+    end_change(tcache);
+    return is_loaded;
+}
+
 void *tcache_alloc_slow(unsigned class, size_t request_bytes)
 {
     struct tcache *tcache = tcache_own();
@@ -416,8 +460,7 @@ void *tcache_alloc_slow(unsigned class, size_t request_bytes)
     if (unlikely(config.check)) {
         return alloc_uncached(tcache->arena, class);
     }
-    if (tcache->tops[class][-1] != NULL || load_full(tcache, class) ||
-        (size_class_is_small(class) && load_refilled(tcache, class))) {
+    if (tcache->tops[class][-1] != NULL || load_slots(tcache, class)) {
         return pop(tcache, class);
     }
     return alloc_uncached(tcache->arena, class);
@@ -427,6 +470,7 @@ void *tcache_alloc_slow(unsigned class, size_t request_bytes)
  * becomes the spare; a full spare goes to the depot, or to the bitmaps when the budget is spent. */
 static bool make_room(struct tcache *tcache, unsigned class)
 {
+    begin_change(tcache, class);
     struct magazine *loaded = tcache->loaded[class];
     struct magazine *empty = take_spare(tcache, class);
     if (empty == NULL || empty->count != 0) {
@@ -450,6 +494,7 @@ static bool make_room(struct tcache *tcache, unsigned class)
     if (empty != NULL) {
         load(tcache, class, empty);
     }
+    end_change(tcache);
     return empty != NULL;
 }
 
@@ -512,23 +557,26 @@ bool tcache_is_valid(struct tcache *tcache)
     return true;
 }
 
-void tcache_abandon_lock(void)
-{
-    if (mutex_abandon(&caches.lock)) {
-        caches.unused = NULL;
-    }
-}
-
-/* A thread that is gone may have stopped anywhere: what its bins hold up to their tops is whole,
- * but slots may lie both there and in the bitmaps. They are left alone; only what is certain goes
- * back. */
+/* All but the own cache are unused here, also those that a gone thread was about to open or close.
+ * The lock is tried only: a signal handler may have forked while its thread held it. */
 void tcache_abandon_others(void)
 {
+    mutex_abandon(&caches.lock);
+    if (!mutex_try_lock(&caches.lock)) {
+        return;
+    }
+    caches.unused = NULL;
     for (struct tcache *tcache = tcache_first(); tcache != NULL; tcache = tcache->next) {
-        if (tcache->state == TCACHE_OPEN && tcache != tcache_current()) {
+        if (tcache == tcache_current()) {
+            continue;
+        }
+        if (tcache->state == TCACHE_OPEN) {
+            drop_changing_bin(tcache);
             empty_cache(tcache);
             arena_leave(tcache->arena);
-            put_unused(tcache);
         }
+        tcache->pools = NULL;
+        put_unused_locked(tcache);
     }
+    mutex_unlock(&caches.lock);
 }

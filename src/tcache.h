@@ -17,7 +17,10 @@
  *  2. The word below an empty top is NULL.
  *  3. A bin without a magazine is empty and full.
  *
- * Threads: a cache is its thread's own, but for spare, which others may take by exchange. */
+ * Threads: a cache is its thread's own, but for spare, which others may take by exchange.
+ *
+ * Fork: a slow path names the bin that it rearranges in `changing`. A forked child takes back the
+ * caches of the threads that are gone, but for that bin: what it held is lost to the child. */
 #ifndef POOLMALLOC_TCACHE_H
 #define POOLMALLOC_TCACHE_H
 
@@ -47,6 +50,7 @@ struct tcache {
     _Atomic(struct magazine *) spare[CLASS_HUGE]; /* acquire-release: slots come with it */
     void **idle_tops[CLASS_HUGE];                 /* tops as the last tick found them */
     struct tcache_counts counts[CLASS_HUGE];
+    _Atomic uint32_t changing; /* relaxed: read in a forked child, when the owner is gone */
     struct arena *arena;
     void *pools;             /* object pools' private stock */
     uint32_t tick_seen;      /* the tick at which the cache was last aged */
@@ -90,9 +94,7 @@ extern _Atomic(struct tcache *) tcache_newest;
 struct tcache *tcache_first(void);
 /* Slots of a class that lie in a cache: exact for the own one, a moment's for others. */
 unsigned tcache_cached_slots(struct tcache *tcache, unsigned class);
-/* In a forked child: first frees the lock that a thread now gone held, then takes back the caches
- * of all threads that are gone. */
-void tcache_abandon_lock(void);
+/* In a forked child: takes back the caches of all threads that are gone. */
 void tcache_abandon_others(void);
 
 bool tcache_is_valid(struct tcache *tcache);

@@ -9,6 +9,5 @@ int command_stats(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_map(int argc, char **argv);
 int command_doctor(int argc, char **argv);
-int command_trim(int argc, char **argv);
 
 #endif
