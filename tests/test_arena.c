@@ -250,10 +250,10 @@ static void a_forgotten_epoch_is_left_alone(void)
     start();
     char *old = take(CLASS_8_PAGES);
     char *other = take(CLASS_8_PAGES);
-    arena_abandon_locks(arena);
+    arena_abandon_locks();
     CU_ASSERT_EQUAL(arena->epoch, 0);
     atomic_store(&arena->lock.word, 77);
-    arena_abandon_locks(arena);
+    arena_abandon_locks();
     CU_ASSERT_EQUAL(arena->epoch, 1);
     CU_ASSERT_TRUE(arena_is_valid(arena));
     CU_ASSERT_FALSE(arena_resize_normal(arena_normal_page(other), CLASS_8_PAGES - 1));

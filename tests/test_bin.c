@@ -247,7 +247,7 @@ static void an_abandoned_bin_starts_a_new_epoch(void)
     start();
     refill(CLASS, 4);
     atomic_store(&arena->bins[CLASS].lock.word, 77);
-    arena_abandon_locks(arena);
+    arena_abandon_locks();
     CU_ASSERT_TRUE(list_is_empty(&arena->bins[CLASS].subpages));
     bin_flush(CLASS, held, 4);
     CU_ASSERT_EQUAL(arena->bins[CLASS].free_slots, 0);
