@@ -200,14 +200,22 @@ static void want_purge(void)
     atomic_store_explicit(&arena_wants_purge, true, memory_order_relaxed);
 }
 
-static void note_growth_locked(struct arena *arena, unsigned clean_pages) REQUIRES(arena->lock)
+static void note_growth_locked(struct arena *arena) REQUIRES(arena->lock)
 {
     uint64_t resident_pages = arena->used_pages + arena->dirty_pages;
-    arena->grown_pages += clean_pages;
-    if (clean_pages != 0 && arena->grown_pages > resident_pages / 16 + GROWTH_SLACK_PAGES) {
-        arena->grown_pages = 0;
+    if (resident_pages > arena->resident_mark + arena->resident_mark / 16 + GROWTH_SLACK_PAGES) {
+        arena->resident_mark = resident_pages;
         want_purge();
     }
+}
+
+void arena_lower_mark(struct arena *arena)
+{
+    mutex_lock(&arena->lock);
+    uint64_t resident_pages = arena->used_pages + arena->dirty_pages;
+    uint64_t lowered = arena->resident_mark - arena->resident_mark / 8;
+    arena->resident_mark = lowered > resident_pages ? lowered : resident_pages;
+    mutex_unlock(&arena->lock);
 }
 
 /* First touch, one fault a page, is dear; a growing arena has the pages behind a new subpage made
@@ -242,7 +250,7 @@ struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned o
         if (likely(run.page != NULL)) {
             run.page->class = (uint8_t) class;
             arena->run_count[class]++;
-            note_growth_locked(arena, run.clean_pages);
+            note_growth_locked(arena);
             ahead_pages = pages_ahead_locked(arena, run);
         }
         mutex_unlock(&arena->lock);

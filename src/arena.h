@@ -12,9 +12,9 @@
  * from there.
  *
  * An arena wants attention at once, not only when time has passed, so that memory does not grow
- * for nothing: when it took clean pages for another 1/16 of its resident ones (a step of growth, a
- * tick like those of the clock); and when it is mostly garbage, with more pages free and dirty
- * than used, and more than 64 MiB of them.
+ * for nothing: when its resident pages are 1/16 above where they were at the last time (a step of
+ * growth, a tick like those of the clock); and when it is mostly garbage, with more pages free and
+ * dirty than used, and more than 64 MiB of them.
  *
  * Locks: `lock` guards the chunk lists and, in chunks.h's words, the chunks. A bin's lock guards
  * its subpages. Order: bin, then arena; no two of a kind at once.
@@ -63,7 +63,7 @@ struct arena {
     uint32_t chunk_count;           /* mapped, of any epoch */
     uint64_t used_pages;            /* in runs and subpages */
     uint64_t dirty_pages;           /* free and dirty */
-    uint64_t grown_pages;           /* clean ones taken since the last step of growth */
+    uint64_t resident_mark;         /* pages in use or dirty at the last step of growth */
     uint64_t purged_bytes;          /* since the start */
     uint64_t purge_calls;           /* since the start */
     uint32_t run_count[CLASS_HUGE]; /* subpages and normal runs in use, by class */
@@ -85,6 +85,9 @@ void arena_leave(struct arena *arena);
 
 /* Set when an arena wants attention; who finds it set clears it and purges. Relaxed: a hint. */
 extern _Atomic bool arena_wants_purge;
+
+/* At each tick: lets the mark of growth sink towards what is resident. */
+void arena_lower_mark(struct arena *arena);
 
 /* How many arenas there may be, and why. */
 struct arena_limit {

@@ -221,6 +221,13 @@ static void set_budget(void)
     budget_set(share_bytes > config.cache_bytes ? share_bytes : config.cache_bytes);
 }
 
+static void lower_marks(void)
+{
+    for (unsigned i = 0; i < arena_count(); i++) {
+        arena_lower_mark(arena_at(i));
+    }
+}
+
 static bool bin_has_work(struct bin *bin)
 {
     mutex_lock(&bin->lock);
@@ -268,6 +275,7 @@ bool purge_poll(void)
     tick_advance();
     set_budget();
     age_depots();
+    lower_marks();
     if (now_ms >= purger.next_decay_ms && config.decay_ms != DECAY_NEVER) {
         purger.next_decay_ms = now_ms + config.decay_ms / 2;
         decay();
