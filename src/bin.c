@@ -6,6 +6,8 @@
 #include "panic.h"
 #include "tick.h"
 
+enum { PREFETCH_SLOTS = 4 };
+
 static struct page *subpage_create(struct arena *arena, unsigned class, uint16_t epoch)
 {
     struct page *subpage = arena_alloc_run(arena, class, 0).page;
@@ -145,6 +147,17 @@ static bool enter_subpage(struct flush *flush, const void *slot) NO_THREAD_SAFET
     return flush->bytes != 0;
 }
 
+/* Slots come in any order: their descriptors and bitmaps are asked for ahead of use. */
+static inline void prefetch_slot(const struct page *near, const char *slot)
+{
+    const struct chunk *chunk = near == NULL ? NULL : near->chunk;
+    if (chunk != NULL && (size_t)(slot - chunk->base) < CHUNK_BYTES) {
+        size_t index = (size_t)(slot - chunk->base) >> PAGE_LOG2;
+        __builtin_prefetch(&chunk->pages[index]);
+        __builtin_prefetch(&chunk->slot_words[index * PAGE_WORDS], 1);
+    }
+}
+
 static void flush_slots(unsigned class, void *const *slots, unsigned count)
 {
     struct flush flush = {.class = class};
@@ -152,6 +165,9 @@ static void flush_slots(unsigned class, void *const *slots, unsigned count)
     unsigned slot_count = size_classes[class].slot_count;
     for (unsigned i = 0; i < count; i++) {
         char *slot = slots[i];
+        if (i + PREFETCH_SLOTS < count) {
+            prefetch_slot(flush.subpage, slots[i + PREFETCH_SLOTS]);
+        }
         if ((size_t)(slot - flush.start) >= flush.bytes && !enter_subpage(&flush, slot)) {
             continue;
         }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "depot.h"
 
+#include "alone.h"
 #include "tick.h"
 
 struct budget budget CACHE_ALIGNED = {.limit_bytes = 4 << 20};
 
 static void count(struct depot *depot, int magazines, int slots)
 {
-    atomic_fetch_add_explicit(&depot->magazine_count, (uint32_t)magazines, memory_order_relaxed);
-    atomic_fetch_add_explicit(&depot->slot_count, (uint32_t)slots, memory_order_relaxed);
+    counter_add_32(&depot->magazine_count, (uint32_t)magazines);
+    counter_add_32(&depot->slot_count, (uint32_t)slots);
 }
 
 void depot_put(struct depot *depot, struct magazine *magazine)
 {
     tick_wake();
     count(depot, 1, magazine->count);
-    cds_lfs_push(&depot->fresh, &magazine->node);
+    magazine_push(&depot->fresh, magazine);
 }
 
 struct magazine *depot_take(struct depot *depot)
@@ -24,12 +25,11 @@ struct magazine *depot_take(struct depot *depot)
         return NULL;
     }
     mutex_lock(&depot->pop_lock);
-    struct cds_lfs_node *node = __cds_lfs_pop(&depot->fresh);
-    if (node == NULL) {
-        node = __cds_lfs_pop(&depot->victim);
+    struct magazine *magazine = magazine_pop(&depot->fresh);
+    if (magazine == NULL) {
+        magazine = magazine_pop(&depot->victim);
     }
     mutex_unlock(&depot->pop_lock);
-    struct magazine *magazine = magazine_of(node);
     if (magazine != NULL) {
         count(depot, -1, -magazine->count);
     }
@@ -81,6 +81,10 @@ bool budget_reserve(size_t bytes)
 {
     size_t reserved = atomic_load_explicit(&budget.reserved_bytes, memory_order_relaxed);
     size_t limit = atomic_load_explicit(&budget.limit_bytes, memory_order_relaxed);
+    if (is_alone() && reserved + bytes <= limit) {
+        counter_add(&budget.reserved_bytes, bytes);
+        return true;
+    }
     do {
         if (reserved + bytes > limit) {
             return false;
@@ -93,12 +97,12 @@ bool budget_reserve(size_t bytes)
 
 void budget_release(size_t bytes)
 {
-    atomic_fetch_sub_explicit(&budget.reserved_bytes, bytes, memory_order_relaxed);
+    counter_add(&budget.reserved_bytes, -bytes);
 }
 
 void budget_force(size_t bytes)
 {
-    atomic_fetch_add_explicit(&budget.reserved_bytes, bytes, memory_order_relaxed);
+    counter_add(&budget.reserved_bytes, bytes);
 }
 
 void budget_set(size_t bytes)

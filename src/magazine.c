@@ -20,9 +20,8 @@ struct magazine *magazine_create(unsigned capacity)
     struct magazine *magazine = NULL;
     if (!cds_lfs_empty(&stock->stack)) {
         mutex_lock(&stock->pop_lock);
-        struct cds_lfs_node *node = __cds_lfs_pop(&stock->stack);
+        magazine = magazine_pop(&stock->stack);
         mutex_unlock(&stock->pop_lock);
-        magazine = magazine_of(node);
     }
     if (magazine == NULL) {
         magazine = meta_alloc(sizeof(*magazine) + (sizeof(void *) << room_log2), sizeof(void *));
@@ -37,7 +36,7 @@ struct magazine *magazine_create(unsigned capacity)
 
 void magazine_destroy(struct magazine *magazine)
 {
-    cds_lfs_push(&stocks[magazine->room_log2].stack, &magazine->node);
+    magazine_push(&stocks[magazine->room_log2].stack, magazine);
 }
 
 void magazine_abandon_stocks(void)

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <urcu/lfstack.h>
 
+#include "alone.h"
+
 struct magazine {
     struct cds_lfs_node node; /* in a depot or a stock of empty magazines */
     uint16_t count;           /* slots held; stale while a thread has it loaded */
@@ -35,6 +37,29 @@ static inline struct magazine *magazine_of(struct cds_lfs_node *node)
 static inline struct magazine *magazine_next(const struct magazine *magazine)
 {
     return magazine_of(magazine->node.next);
+}
+
+/* Any thread may push; pops of one stack exclude each other, as lfstack asks. */
+static inline void magazine_push(struct __cds_lfs_stack *stack, struct magazine *magazine)
+{
+    if (is_alone()) {
+        magazine->node.next = stack->head == NULL ? NULL : &stack->head->node;
+        stack->head = caa_container_of(&magazine->node, struct cds_lfs_head, node);
+    } else {
+        cds_lfs_push(stack, &magazine->node);
+    }
+}
+
+static inline struct magazine *magazine_pop(struct __cds_lfs_stack *stack)
+{
+    if (!is_alone()) {
+        return magazine_of(__cds_lfs_pop(stack));
+    }
+    struct magazine *first = stack->head == NULL ? NULL : magazine_of(&stack->head->node);
+    if (first != NULL) {
+        stack->head = caa_container_of(first->node.next, struct cds_lfs_head, node);
+    }
+    return first;
 }
 
 /* An empty magazine. capacity: 1 .. 128. NULL: out of memory. */

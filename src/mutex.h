@@ -8,6 +8,7 @@
 #ifndef POOLMALLOC_MUTEX_H
 #define POOLMALLOC_MUTEX_H
 
+#include "alone.h"
 #include "compiler.h"
 #include "self.h"
 
@@ -26,6 +27,13 @@ static inline bool mutex_try_lock(struct mutex *mutex)
     TRY_ACQUIRES(true, *mutex) NO_THREAD_SAFETY_ANALYSIS
 {
     uint32_t free_word = 0;
+    if (is_alone()) {
+        bool is_free = atomic_load_explicit(&mutex->word, memory_order_relaxed) == 0;
+        if (is_free) {
+            atomic_store_explicit(&mutex->word, self_number(), memory_order_relaxed);
+        }
+        return is_free;
+    }
     /* acquire: pairs with the release in mutex_unlock */
     return atomic_compare_exchange_strong_explicit(&mutex->word, &free_word, self_number(),
                                                    memory_order_acquire, memory_order_relaxed);
@@ -40,6 +48,10 @@ static inline void mutex_lock(struct mutex *mutex) ACQUIRES(*mutex) NO_THREAD_SA
 
 static inline void mutex_unlock(struct mutex *mutex) RELEASES(*mutex) NO_THREAD_SAFETY_ANALYSIS
 {
+    if (is_alone()) {
+        atomic_store_explicit(&mutex->word, 0, memory_order_relaxed);
+        return;
+    }
     uint32_t word = atomic_exchange_explicit(&mutex->word, 0, memory_order_release);
     if (unlikely(word != self_number())) {
         mutex_wake_slow(mutex);

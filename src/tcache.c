@@ -67,6 +67,11 @@ static struct magazine *take_spare(struct tcache *tcache, unsigned class)
     if (atomic_load_explicit(&tcache->spare[class], memory_order_relaxed) == NULL) {
         return NULL;
     }
+    if (is_alone()) {
+        struct magazine *spare = atomic_load_explicit(&tcache->spare[class], memory_order_relaxed);
+        atomic_store_explicit(&tcache->spare[class], NULL, memory_order_relaxed);
+        return spare;
+    }
     return atomic_exchange_explicit(&tcache->spare[class], NULL, memory_order_acquire);
 }
 
