@@ -61,7 +61,8 @@ static void *no_memory(void)
 static struct arena_block alloc_large(unsigned class, size_t bytes, unsigned order)
 {
     if (class == CLASS_HUGE) {
-        return (struct arena_block){huge_alloc(bytes, (size_t)PAGE_BYTES << order), true};
+        void *start = huge_alloc(bytes, (size_t)PAGE_BYTES << order);
+        return (struct arena_block){start, start != NULL && huge_of(start)->is_zeroed};
     }
     if (order == 0 && bytes <= config.cached_max) {
         return (struct arena_block){tcache_alloc_slow(class, bytes), false};
@@ -100,7 +101,13 @@ HOT PUBLIC void *pm_calloc(size_t count, size_t bytes)
     if (unlikely(block.start == NULL)) {
         return no_memory();
     }
-    return block.is_zeroed ? block.start : memset(block.start, 0, total_bytes);
+    if (block.is_zeroed) {
+        return block.start;
+    }
+    if (total_bytes > NORMAL_MAX_BYTES && huge_zero(huge_of(block.start))) {
+        return block.start;
+    }
+    return memset(block.start, 0, total_bytes);
 }
 
 /* alignment: a power of two. */

@@ -5,10 +5,16 @@
 #include "meta.h"
 #include "os.h"
 #include "page_map.h"
+#include "tick.h"
 
 #include <stdint.h>
 
-struct huge_blocks huge_blocks = {.all = {&huge_blocks.all, &huge_blocks.all}};
+enum { KEPT_MAX_COUNT = 8, KEPT_MAX_BYTES = 64 << 20, KEPT_SHARE = 8 };
+
+struct huge_blocks huge_blocks = {
+    .all = {&huge_blocks.all, &huge_blocks.all},
+    .kept = {&huge_blocks.kept, &huge_blocks.kept},
+};
 
 static struct huge *descriptor_create(void)
 {
@@ -68,20 +74,112 @@ static void *map_covered(size_t bytes, size_t alignment)
     return start;
 }
 
-void *huge_alloc(size_t bytes, size_t alignment)
+/* Resizes a mapping that the page map does not know just now. NULL: it stays as it was. */
+static void *resize_mapping(void *start, size_t old_bytes, size_t new_bytes)
+{
+    if (os_remap(start, old_bytes, new_bytes, NULL)) {
+        return start;
+    }
+    void *target = map_covered(new_bytes, os_page_bytes());
+    if (target != NULL && !os_remap(start, old_bytes, new_bytes, target)) {
+        os_unmap(target, new_bytes);
+        return NULL;
+    }
+    return target;
+}
+
+static void forget_kept_locked(struct huge *huge) REQUIRES(huge_blocks.lock)
+{
+    list_remove(&huge->link);
+    huge_blocks.kept_bytes -= huge->bytes;
+    huge_blocks.kept_count--;
+}
+
+/* The smallest that is large enough, else the largest. */
+static struct huge *best_kept_locked(size_t bytes) REQUIRES(huge_blocks.lock)
+{
+    struct huge *best = NULL;
+    struct list *head = &huge_blocks.kept;
+    for (struct list *node = head->next; node != head; node = node->next) {
+        struct huge *kept = list_entry(node, struct huge, link);
+        bool is_better = best == NULL ||
+                         (best->bytes < bytes ? kept->bytes > best->bytes
+                                              : kept->bytes >= bytes && kept->bytes < best->bytes);
+        if (is_better) {
+            best = kept;
+        }
+    }
+    return best;
+}
+
+static struct huge *take_kept(size_t bytes)
+{
+    mutex_lock(&huge_blocks.lock);
+    struct huge *kept = best_kept_locked(bytes);
+    if (kept != NULL) {
+        forget_kept_locked(kept);
+    }
+    mutex_unlock(&huge_blocks.lock);
+    return kept;
+}
+
+static void unmap(struct huge *huge)
+{
+    os_unmap(huge->start, huge->bytes);
+    descriptor_destroy(huge);
+}
+
+/* A kept mapping made to size. NULL: there is none. */
+static struct huge *reuse_kept(size_t bytes)
+{
+    struct huge *huge = take_kept(bytes);
+    if (huge == NULL) {
+        return NULL;
+    }
+    void *start = huge->start;
+    if (huge->bytes < bytes || huge->bytes > bytes + bytes / KEPT_SHARE) {
+        start = resize_mapping(start, huge->bytes, bytes);
+    } else {
+        bytes = huge->bytes;
+    }
+    if (start == NULL) {
+        unmap(huge);
+        return NULL;
+    }
+    huge->is_zeroed = false;
+    publish(huge, start, bytes);
+    return huge;
+}
+
+static void *alloc_fresh(size_t bytes, size_t alignment)
 {
     struct huge *huge = descriptor_create();
     if (huge == NULL) {
         return NULL;
     }
-    bytes = align_up(bytes, os_page_bytes());
-    void *start = map_covered(bytes, alignment > os_page_bytes() ? alignment : os_page_bytes());
+    void *start = map_covered(bytes, alignment);
     if (start == NULL) {
         descriptor_destroy(huge);
         return NULL;
     }
+    huge->is_zeroed = true;
     publish(huge, start, bytes);
     return start;
+}
+
+void *huge_alloc(size_t bytes, size_t alignment)
+{
+    bytes = align_up(bytes, os_page_bytes());
+    if (alignment <= os_page_bytes() || alignment <= PAGE_BYTES) {
+        struct huge *reused = reuse_kept(bytes);
+        if (reused != NULL && ((size_t)reused->start & (alignment - 1)) == 0) {
+            return reused->start;
+        }
+        if (reused != NULL) {
+            huge_free(reused);
+        }
+    }
+    return alloc_fresh(bytes, alignment > os_page_bytes() ? alignment : os_page_bytes());
 }
 
 struct huge *huge_of(const void *start)
@@ -90,34 +188,79 @@ struct huge *huge_of(const void *start)
     return huge != NULL && huge->start == start ? huge : NULL;
 }
 
+bool huge_zero(struct huge *huge)
+{
+    return os_purge(huge->start, huge->bytes);
+}
+
+/* The oldest kept mapping if there is too much of them, taken out. */
+static struct huge *take_surplus_locked(void) REQUIRES(huge_blocks.lock)
+{
+    size_t share_bytes = huge_blocks.bytes / KEPT_SHARE;
+    size_t most_bytes = share_bytes > KEPT_MAX_BYTES ? share_bytes : KEPT_MAX_BYTES;
+    if (huge_blocks.kept_bytes <= most_bytes && huge_blocks.kept_count <= KEPT_MAX_COUNT) {
+        return NULL;
+    }
+    struct huge *oldest = list_entry(huge_blocks.kept.prev, struct huge, link);
+    forget_kept_locked(oldest);
+    return oldest;
+}
+
 void huge_free(struct huge *huge)
 {
     withdraw(huge);
-    os_unmap(huge->start, huge->bytes);
-    descriptor_destroy(huge);
+    tick_wake();
+    huge->tick = tick_count();
+    mutex_lock(&huge_blocks.lock);
+    list_insert_after(&huge_blocks.kept, &huge->link);
+    huge_blocks.kept_bytes += huge->bytes;
+    huge_blocks.kept_count++;
+    struct huge *surplus = take_surplus_locked();
+    mutex_unlock(&huge_blocks.lock);
+    while (surplus != NULL) {
+        unmap(surplus);
+        mutex_lock(&huge_blocks.lock);
+        surplus = take_surplus_locked();
+        mutex_unlock(&huge_blocks.lock);
+    }
+}
+
+static struct huge *take_old(uint32_t ticks)
+{
+    mutex_lock(&huge_blocks.lock);
+    struct huge *oldest = NULL;
+    if (!list_is_empty(&huge_blocks.kept)) {
+        oldest = list_entry(huge_blocks.kept.prev, struct huge, link);
+        if (tick_count() - oldest->tick < ticks) {
+            oldest = NULL;
+        } else {
+            forget_kept_locked(oldest);
+        }
+    }
+    mutex_unlock(&huge_blocks.lock);
+    return oldest;
+}
+
+size_t huge_unmap_kept(uint32_t ticks)
+{
+    size_t bytes = 0;
+    for (struct huge *huge = take_old(ticks); huge != NULL; huge = take_old(ticks)) {
+        bytes += huge->bytes;
+        unmap(huge);
+    }
+    return bytes;
 }
 
 /* Withdrawn while it changes: its old addresses may be somebody else's at once. */
 void *huge_resize(struct huge *huge, size_t new_bytes)
 {
-    new_bytes = align_up(new_bytes, os_page_bytes());
     void *start = huge->start;
     size_t old_bytes = huge->bytes;
+    new_bytes = align_up(new_bytes, os_page_bytes());
     withdraw(huge);
-    if (os_remap(start, old_bytes, new_bytes, NULL)) {
-        publish(huge, start, new_bytes);
-        return start;
-    }
-    void *target = map_covered(new_bytes, os_page_bytes());
-    if (target != NULL && os_remap(start, old_bytes, new_bytes, target)) {
-        publish(huge, target, new_bytes);
-        return target;
-    }
-    if (target != NULL) {
-        os_unmap(target, new_bytes);
-    }
-    publish(huge, start, old_bytes);
-    return NULL;
+    void *resized = resize_mapping(start, old_bytes, new_bytes);
+    publish(huge, resized != NULL ? resized : start, resized != NULL ? new_bytes : old_bytes);
+    return resized;
 }
 
 void huge_abandon_lock(void)
@@ -125,6 +268,9 @@ void huge_abandon_lock(void)
     if (mutex_abandon(&huge_blocks.lock)) {
         huge_blocks.epoch++;
         list_init(&huge_blocks.all);
+        list_init(&huge_blocks.kept);
+        huge_blocks.kept_bytes = 0;
+        huge_blocks.kept_count = 0;
         huge_blocks.unused = NULL;
         huge_blocks.bytes = 0;
         huge_blocks.count = 0;

@@ -26,7 +26,7 @@ struct magazine {
     void *slots[];
 };
 
-enum { MAGAZINE_ROOM_LOG2_MAX = 7 };
+enum { MAGAZINE_ROOM_LOG2_MAX = 8 };
 
 /* node: may be NULL, then NULL. */
 static inline struct magazine *magazine_of(struct cds_lfs_node *node)

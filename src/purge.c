@@ -3,12 +3,13 @@
 
 #include "bin.h"
 #include "config.h"
+#include "huge.h"
 #include "os.h"
 #include "tick.h"
 
 #include <string.h>
 
-enum { SPANS_PER_LOCK = 16, WORTHWHILE_SHARE = 16 };
+enum { SPANS_PER_LOCK = 16, WORTHWHILE_SHARE = 16, HUGE_KEPT_TICKS = 4 };
 
 /* Spans on their way to the kernel: they count as in use. Changed with the arena's lock held. */
 struct spans {
@@ -205,6 +206,7 @@ static void purge_free_slots(struct arena *arena, enum bin_choice choice)
 
 static void decay(void)
 {
+    huge_unmap_kept(HUGE_KEPT_TICKS);
     for (unsigned i = 0; i < arena_count(); i++) {
         decay_arena(arena_at(i));
         purge_free_slots(arena_at(i), IDLE_BINS);
@@ -252,7 +254,7 @@ static bool arena_has_work(struct arena *arena)
 
 bool purge_has_work(void)
 {
-    bool has_work = false;
+    bool has_work = huge_blocks.kept_count != 0;
     for (unsigned i = 0; !has_work && i < arena_count(); i++) {
         has_work = arena_has_work(arena_at(i));
     }
@@ -322,6 +324,7 @@ bool purge_all(void)
 {
     uint64_t before = 0;
     uint64_t after = 0;
+    size_t unmapped_bytes = huge_unmap_kept(0);
     mutex_lock(&purger.lock);
     age_depots();
     age_depots();
@@ -336,7 +339,7 @@ bool purge_all(void)
         after += arena_at(i)->purged_bytes;
     }
     mutex_unlock(&purger.lock);
-    return after > before;
+    return after > before || unmapped_bytes != 0;
 }
 
 void purge_abandon_lock(void)
