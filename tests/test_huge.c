@@ -68,10 +68,48 @@ static void a_block_comes_and_goes(void)
         huge_free(huge);
         CU_ASSERT_PTR_NULL(huge_of(block));
         CU_ASSERT_EQUAL(page_map_class(block), CLASS_NONE);
+        CU_ASSERT_EQUAL(huge_blocks.kept_count, 1);
+        CU_ASSERT_TRUE(huge_unmap_kept(0) >= some_bytes);
         CU_ASSERT_FALSE(is_mapped(block));
         CU_ASSERT_TRUE(lists_agree());
     }
     CU_ASSERT_EQUAL(huge_blocks.count, 0);
+}
+
+static void a_kept_mapping_serves_the_next_request(void)
+{
+    static const size_t other_bytes[] = {20 * MIB, 17 * MIB, 40 * MIB};
+    char *block = huge_alloc(24 * MIB, 1);
+    memset(block, 0xa5, 24 * MIB);
+    for (unsigned i = 0; i < sizeof(other_bytes) / sizeof(other_bytes[0]); i++) {
+        huge_free(huge_of(block));
+        block = huge_alloc(other_bytes[i], 1);
+        CU_ASSERT_EQUAL(huge_blocks.kept_count, 0);
+        CU_ASSERT_FALSE(huge_of(block)->is_zeroed);
+        CU_ASSERT_EQUAL((unsigned char)block[0], 0xa5);
+        CU_ASSERT_TRUE(huge_zero(huge_of(block)));
+        CU_ASSERT_EQUAL(block[0], 0);
+        memset(block, 0xa5, other_bytes[i]);
+        CU_ASSERT_TRUE(lists_agree());
+    }
+}
+
+static void not_more_than_a_bound_is_kept(void)
+{
+    enum { COUNT = 12 };
+    struct huge *blocks[COUNT];
+    for (unsigned i = 0; i < COUNT; i++) {
+        blocks[i] = huge_of(huge_alloc(17 * MIB, 1));
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        huge_free(blocks[i]);
+        CU_ASSERT_TRUE(huge_blocks.kept_bytes <= 64 * MIB && huge_blocks.kept_count <= 8);
+    }
+    CU_ASSERT_EQUAL(huge_blocks.kept_count, 3);
+    CU_ASSERT_EQUAL(huge_unmap_kept(1), 0);
+    tick_advance();
+    CU_ASSERT_TRUE(huge_unmap_kept(1) != 0);
+    CU_ASSERT_EQUAL(huge_blocks.kept_count, 0);
 }
 
 static void a_descriptor_is_used_again(void)
@@ -181,6 +219,8 @@ static void an_abandoned_list(void)
 
 static const struct test tests[] = {
     {"a block comes and goes", a_block_comes_and_goes},
+    {"a kept mapping serves the next request", a_kept_mapping_serves_the_next_request},
+    {"not more than a bound is kept", not_more_than_a_bound_is_kept},
     {"a descriptor is used again", a_descriptor_is_used_again},
     {"resize in place", resize_in_place},
     {"resize by moving", resize_by_moving},
