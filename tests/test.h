@@ -43,6 +43,16 @@ struct test {
     void (*run)(void);
 };
 
+/* Failed assertions of the running test so far, for tests that fork. */
+static inline unsigned test_failures(void)
+{
+#ifdef TEST_WITHOUT_CUNIT
+    return cunit_failed_count;
+#else
+    return CU_get_number_of_failures();
+#endif
+}
+
 #ifdef TEST_WITHOUT_CUNIT
 static inline unsigned test_run_here(const char *suite_name, const struct test *test)
 {

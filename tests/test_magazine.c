@@ -38,6 +38,7 @@ static void a_destroyed_one_comes_back(void)
 {
     struct magazine *large = magazine_create(100);
     struct magazine *small = magazine_create(3);
+    large->count = 5;
     magazine_destroy(large);
     magazine_destroy(small);
     CU_ASSERT_PTR_EQUAL(magazine_create(4), small);

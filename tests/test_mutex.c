@@ -43,12 +43,12 @@ static void hold_long(unsigned number)
     mutex_unlock(&mutex);
 }
 
-/* Nobody spins for 20 ms, so all but the first sleep, and all are woken. */
+/* Nobody spins for 20 ms: who comes meanwhile sleeps, and all are woken. */
 static void sleepers_are_woken(void)
 {
     run_crew(hold_long);
     CU_ASSERT_TRUE(guarded >= 1234 && guarded <= 4321);
-    CU_ASSERT_TRUE(mutex.waits >= THREADS - 1);
+    CU_ASSERT_TRUE(mutex.waits >= 1);
     CU_ASSERT_FALSE(mutex_is_held(&mutex));
 }
 

@@ -238,6 +238,19 @@ static uint32_t slots_in_depots(void)
     return slots;
 }
 
+/* Every slot that lies in no program's hands lies in a bitmap or a depot. */
+static bool no_slot_is_lost(void)
+{
+    uint64_t slots = slots_in_depots();
+    uint64_t expected = 0;
+    for (unsigned i = 0; i < arena_count(); i++) {
+        struct arena *arena = arena_at(i);
+        slots += arena->bins[CLASS_64].free_slots;
+        expected += (uint64_t)arena->run_count[CLASS_64] * size_classes[CLASS_64].slot_count;
+    }
+    return slots == expected;
+}
+
 /* And the next thread, in whatever arena, takes from there. */
 static void a_thread_hands_over_its_cache(void)
 {
@@ -245,6 +258,7 @@ static void a_thread_hands_over_its_cache(void)
     in_a_thread(use_a_cache);
     uint32_t left = slots_in_depots();
     CU_ASSERT_TRUE(left >= 64);
+    CU_ASSERT_TRUE(no_slot_is_lost());
     take_many(1);
     CU_ASSERT_TRUE(slots_in_depots() < left);
     validate_everything();
