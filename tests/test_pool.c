@@ -274,9 +274,11 @@ static const struct test tests[] = {
     {"a thousand pools come and go", pools_come_and_go},
     {"a producer and a consumer exchange without growth", test_exchange_without_growth},
     {"an idle thread's private stock ages", test_idle_thread_is_aged},
-    {"stock of ended threads is adopted", test_ended_threads_leave_stock},
+    {"stock of ended threads is adopted", test_ended_threads_stock_is_adopted},
+    {"stock of ended threads is stolen", test_ended_threads_stock_is_stolen},
     {"threads, ticks and drains: nothing lost or shared", test_threads_and_ticks},
     {"a forked child goes on", test_fork},
+    {"a forked child is freed of a claim", test_fork_while_claimed},
     {NULL, NULL},
 };
 
