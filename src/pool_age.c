@@ -103,13 +103,13 @@ static bool registry_has_room(void) REQUIRES(registry.lock)
         return true;
     }
     uint32_t capacity = registry.capacity == 0 ? REGISTRY_FIRST_POOLS : registry.capacity * 2;
-    struct pm_pool **pools = pm_malloc(capacity * sizeof(pools[0]));
+    struct pm_pool **pools = pm_malloc(capacity * sizeof(void *));
     if (pools == NULL) {
         return false;
     }
     struct pm_pool **old = registry.pools;
     if (old != NULL) {
-        memcpy(pools, old, registry.count * sizeof(pools[0]));
+        memcpy(pools, old, registry.count * sizeof(void *));
     }
     registry.pools = pools; /* whole at every instant: a forked child walks it */
     registry.capacity = capacity;

@@ -238,9 +238,9 @@ static void destroy_destroyed(void)
 static void destroyed_pool_is_fatal(void)
 {
     const char *expected = "poolmalloc: fatal: object pool used after destroy: ";
-    CU_ASSERT_TRUE(test_dies_with(use_destroyed, expected));
-    CU_ASSERT_TRUE(test_dies_with(put_destroyed, expected));
-    CU_ASSERT_TRUE(test_dies_with(destroy_destroyed, expected));
+    CU_ASSERT_TRUE(dies_saying(use_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(put_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(destroy_destroyed, expected, ""));
     pm_pool_destroy(NULL);
 }
 

@@ -3,9 +3,9 @@
 #ifndef POOLMALLOC_TEST_POOL_H
 #define POOLMALLOC_TEST_POOL_H
 
+#include "dies.h"
 #include "poolmalloc.h"
 #include "test.h"
-#include "test_dies.h"
 
 #include <stdatomic.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fixed pools: exactly `count` aligned blocks, exhaustion, misuse, many threads. */
 #include "poolmalloc.h"
+#include "dies.h"
 #include "test.h"
-#include "test_dies.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -64,7 +64,7 @@ static void put_twice(void)
 static void misuse_is_fatal_in_checking_mode(void)
 {
     CU_ASSERT_TRUE(
-        test_dies_with(put_twice, "poolmalloc: fatal: block put into a fixed pool twice: 0x"));
+        dies_saying(put_twice, "poolmalloc: fatal: block put into a fixed pool twice: 0x", ""));
 }
 
 static void wrong_shapes_are_refused(void)

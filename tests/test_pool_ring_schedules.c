@@ -32,7 +32,7 @@ static void step(void);
 #define ring_push stepped_ring_push
 #define ring_pop stepped_ring_pop
 #define ring_steal stepped_ring_steal
-#include "../src/pool_ring.c"
+#include "../src/pool_ring.c" /* NOLINT(bugprone-suspicious-include) */
 
 enum { THREADS = 3, MAX_PREEMPTIONS = 3, MAX_CHOICES = 256, CAPACITY = 2, MAX_OBJECTS = 8 };
 

@@ -289,7 +289,7 @@ void test_fork_while_claimed(void)
     struct pool_local *local = local_find(crowded->id);
     CU_ASSERT_PTR_NOT_NULL_FATAL(local);
     uint64_t gate = atomic_exchange(&local->gate, GATE_CLAIMED);
-    atomic_store(&crowded->age_lock.word, THREAD_ID_NONE - 1);
+    atomic_store(&crowded->age_lock.word, self_number() ^ 2); /* another thread */
     CU_ASSERT_TRUE(child_ends_well());
     atomic_store(&crowded->age_lock.word, 0);
     atomic_store(&local->gate, gate);
