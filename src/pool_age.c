@@ -210,6 +210,13 @@ static void turn_generation(struct pm_pool *pool)
     spill_stacks(pool, fresh);
 }
 
+static void drain(struct pm_pool *pool)
+{
+    for (int i = 0; i < AGES_TO_EMPTY; i++) {
+        turn_generation(pool);
+    }
+}
+
 static void age(struct pm_pool *pool, uint32_t now)
 {
     if (!mutex_try_lock(&pool->age_lock)) {
@@ -339,8 +346,20 @@ PUBLIC void pm_pool_drain(pm_pool *pool)
         pool_empty_chains(pool, 1);
         return;
     }
-    for (int i = 0; i < AGES_TO_EMPTY; i++) {
-        turn_generation(pool);
-    }
+    drain(pool);
     mutex_unlock(&pool->age_lock);
+}
+
+void pool_drain_all(void)
+{
+    mutex_lock(&registry.lock);
+    for (uint32_t i = 0; i < registry.count; i++) {
+        struct pm_pool *pool = registry.pools[i];
+        bool drains = pool->state == POOL_LIVE && !pool->has_callbacks_for_aging;
+        if (drains && !pool->keeps_all && mutex_try_lock(&pool->age_lock)) {
+            drain(pool);
+            mutex_unlock(&pool->age_lock);
+        }
+    }
+    mutex_unlock(&registry.lock);
 }
