@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fixed pools: exactly `count` aligned blocks, exhaustion, misuse, many threads. */
+#include "test_pool_fixed.h"
+
 #include "poolmalloc.h"
 #include "dies.h"
 #include "test.h"
@@ -116,6 +118,7 @@ static const struct test tests[] = {
     {"misuse is fatal in checking mode", misuse_is_fatal_in_checking_mode},
     {"wrong shapes are refused", wrong_shapes_are_refused},
     {"under threads a block has one owner", a_block_has_one_owner},
+    {"every order of steps of small programs", test_every_fixed_schedule},
     {NULL, NULL},
 };
 
