@@ -171,7 +171,13 @@ static long schedule_explore(const struct schedule_program *program)
 #undef atomic_compare_exchange_strong_explicit
 #define atomic_load_explicit(object, order) (schedule_step(), *(object))
 #define atomic_store_explicit(object, value, order) (schedule_step(), *(object) = (value))
-#define atomic_fetch_add_explicit(object, value, order) (schedule_step(), *(object) += (value))
+#define atomic_fetch_add_explicit(object, value, order)                                            \
+    __extension__({                                                                                \
+        schedule_step();                                                                           \
+        __typeof__(+*(object)) old_ = *(object);                                                   \
+        *(object) = old_ + (value);                                                                \
+        old_;                                                                                      \
+    })
 /* One thread runs at a time: nothing comes between comparison and exchange. */
 #define atomic_compare_exchange_strong_explicit(object, expected, value, success, failure)         \
     __extension__({                                                                                \
