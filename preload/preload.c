@@ -5,8 +5,6 @@
 #include "bits.h"
 #include "compiler.h"
 #include "os.h"
-#include "purge.h"
-#include "tcache.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -62,6 +60,5 @@ void free_aligned_sized(void *block, size_t alignment, size_t bytes)
 int malloc_trim(size_t pad)
 {
     (void)pad;
-    tcache_flush();
-    return purge_all();
+    return pm_trim();
 }

@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "panic.h"
+#include "pool.h"
 #include "purge.h"
 #include "stats_report.h"
 #include "tcache.h"
@@ -158,6 +159,7 @@ PUBLIC bool pm_option_set(const char *key, const char *value)
 
 PUBLIC bool pm_trim(void)
 {
+    pool_drain_all();
     tcache_flush();
     return purge_all();
 }

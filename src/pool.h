@@ -73,6 +73,8 @@ void pool_publish(struct pm_pool *pool);
 void pool_unregister(struct pm_pool *pool);
 /* Ages this pool, and every pool without callbacks, if a tick has passed. Runs callbacks. */
 void pool_notice_tick(struct pm_pool *pool);
+/* Empties every pool that needs no callbacks for it, for malloc_trim. */
+void pool_drain_all(void);
 /* The calling thread's local, entered and settled for this tick; NULL: none to be had. */
 struct pool_local *pool_local_ready(struct pm_pool *pool);
 

@@ -103,13 +103,13 @@ static bool registry_has_room(void) REQUIRES(registry.lock)
         return true;
     }
     uint32_t capacity = registry.capacity == 0 ? REGISTRY_FIRST_POOLS : registry.capacity * 2;
-    struct pm_pool **pools = pm_malloc(capacity * sizeof(pools[0]));
+    struct pm_pool **pools = pm_malloc(capacity * sizeof(void *));
     if (pools == NULL) {
         return false;
     }
     struct pm_pool **old = registry.pools;
     if (old != NULL) {
-        memcpy(pools, old, registry.count * sizeof(pools[0]));
+        memcpy(pools, old, registry.count * sizeof(void *));
     }
     registry.pools = pools; /* whole at every instant: a forked child walks it */
     registry.capacity = capacity;
@@ -208,6 +208,13 @@ static void turn_generation(struct pm_pool *pool)
     pool_empty_chains(pool, fresh ^ 1);
     atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
     spill_stacks(pool, fresh);
+}
+
+static void drain(struct pm_pool *pool)
+{
+    for (int i = 0; i < AGES_TO_EMPTY; i++) {
+        turn_generation(pool);
+    }
 }
 
 static void age(struct pm_pool *pool, uint32_t now)
@@ -339,8 +346,20 @@ PUBLIC void pm_pool_drain(pm_pool *pool)
         pool_empty_chains(pool, 1);
         return;
     }
-    for (int i = 0; i < AGES_TO_EMPTY; i++) {
-        turn_generation(pool);
-    }
+    drain(pool);
     mutex_unlock(&pool->age_lock);
+}
+
+void pool_drain_all(void)
+{
+    mutex_lock(&registry.lock);
+    for (uint32_t i = 0; i < registry.count; i++) {
+        struct pm_pool *pool = registry.pools[i];
+        bool drains = pool->state == POOL_LIVE && !pool->has_callbacks_for_aging;
+        if (drains && !pool->keeps_all && mutex_try_lock(&pool->age_lock)) {
+            drain(pool);
+            mutex_unlock(&pool->age_lock);
+        }
+    }
+    mutex_unlock(&registry.lock);
 }

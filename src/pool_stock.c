@@ -16,7 +16,7 @@ static void *keep_rest(struct pool_local *local, void **objects, uint32_t count)
     if (count == 0) {
         return NULL;
     }
-    if (count > 1) {
+    if (local != NULL && count > 1) {
         memcpy(local->top + 1, objects, (count - 1) * sizeof(objects[0]));
         local->top += count - 1;
     }

@@ -2,8 +2,8 @@
 /* Buffers: examples of every function, counts, misuse, threads, leak reports. Random programs
  * against a model are in tests/fuzz/buffer.c. */
 #include "poolmalloc.h"
+#include "dies.h"
 #include "test.h"
-#include "test_dies.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -278,9 +278,9 @@ static void use_after_release(void)
 static void misuse_is_fatal_in_checking_mode(void)
 {
     CU_ASSERT_TRUE(
-        test_dies_with(release_twice, "poolmalloc: fatal: buffer released too often: 0x"));
+        dies_saying(release_twice, "poolmalloc: fatal: buffer released too often: 0x", ""));
     CU_ASSERT_TRUE(
-        test_dies_with(use_after_release, "poolmalloc: fatal: buffer used after release: 0x"));
+        dies_saying(use_after_release, "poolmalloc: fatal: buffer used after release: 0x", ""));
 }
 
 /* ---- Threads -------------------------------------------------------------------------------- */

@@ -3,8 +3,9 @@
  */
 #include "group.h"
 #include "poolmalloc.h"
+#include "dies.h"
+#include "random.h"
 #include "test.h"
-#include "test_dies.h"
 
 #include <errno.h>
 
@@ -18,7 +19,7 @@ static struct {
 
 static size_t live_bytes;
 
-static bool is_intact(int i)
+static bool is_intact(unsigned i)
 {
     for (size_t j = 0; j < live[i].bytes; j++) {
         if (live[i].block[j] != live[i].fill) {
@@ -28,14 +29,15 @@ static bool is_intact(int i)
     return true;
 }
 
-static void replace(pm_arena *arena, int i)
+static void replace(pm_arena *arena, struct random *random, unsigned i)
 {
-    static const size_t limits[] = {16, 100, 1000, 9000, 40000};
+    static const unsigned limits[] = {16, 100, 1000, 9000, 40000};
     CU_ASSERT_TRUE(is_intact(i));
     pm_arena_free(arena, live[i].block);
     live_bytes -= live[i].bytes;
-    live[i].bytes = (size_t)rand() % limits[rand() % 5 == 0 ? rand() % 5 : 1];
-    live[i].fill = (uint8_t)rand();
+    live[i].bytes =
+        random_below(random, limits[random_below(random, 5) == 0 ? random_below(random, 5) : 1]);
+    live[i].fill = (uint8_t)random_next(random);
     live[i].block = pm_arena_malloc(arena, live[i].bytes);
     CU_ASSERT_EQUAL((uintptr_t)live[i].block % 16, 0);
     memset(live[i].block, live[i].fill, live[i].bytes);
@@ -46,15 +48,15 @@ static void blocks_stay_apart(void)
 {
     pm_arena *arena = pm_arena_create();
     size_t peak = 0;
-    srand(1);
+    struct random random = random_from(1);
     for (int step = 0; step < STEPS; step++) {
-        replace(arena, rand() % BLOCKS);
+        replace(arena, &random, random_below(&random, BLOCKS));
         peak = live_bytes > peak ? live_bytes : peak;
         CU_ASSERT_EQUAL(pm_arena_get_stats(arena).live_bytes, live_bytes);
     }
     CU_ASSERT_EQUAL(pm_arena_get_stats(arena).peak_bytes, peak);
     CU_ASSERT(pm_arena_get_stats(arena).held_bytes >= live_bytes);
-    for (int i = 0; i < BLOCKS; i++) {
+    for (unsigned i = 0; i < BLOCKS; i++) {
         CU_ASSERT_TRUE(is_intact(i));
     }
     pm_arena_destroy(arena);
@@ -82,6 +84,16 @@ static void reset_drops_all_and_holds_one_slab(void)
 static void freed_blocks_are_reused(void)
 {
     pm_arena *arena = pm_arena_create();
+    void *blocks[BLOCKS];
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < BLOCKS; i++) {
+            blocks[i] = pm_arena_malloc(arena, 100);
+        }
+        for (int i = 0; i < BLOCKS; i++) {
+            pm_arena_free(arena, blocks[i]);
+        }
+    }
+    CU_ASSERT(pm_arena_get_stats(arena).held_bytes < BLOCKS * 128 + GROUP_SLAB_BYTES);
     void *block = pm_arena_malloc(arena, 100);
     pm_arena_free(arena, block);
     CU_ASSERT_PTR_EQUAL(pm_arena_malloc(arena, 112), block);
@@ -117,8 +129,8 @@ static void free_twice(void)
 
 static void misuse_is_fatal_in_checking_mode(void)
 {
-    CU_ASSERT_TRUE(test_dies_with(
-        free_twice, "poolmalloc: fatal: free of a block that is not live in this arena: 0x"));
+    CU_ASSERT_TRUE(dies_saying(
+        free_twice, "poolmalloc: fatal: free of a block that is not live in this arena: 0x", ""));
 }
 
 static const struct test tests[] = {

@@ -210,6 +210,22 @@ static void pool_nobody_calls_is_aged_by_others(void)
     pm_pool_destroy(busy);
 }
 
+static void trim_empties_pools_without_callbacks(void)
+{
+    void *objects[50];
+    pm_pool *plain = pm_pool_create(&(pm_pool_options){.object_bytes = 100});
+    pm_pool *counted = pm_pool_create(&counted_objects);
+    get_many(plain, objects, 50);
+    put_many(plain, objects, 50);
+    get_many(counted, objects, 50);
+    put_many(counted, objects, 50);
+    pm_trim();
+    CU_ASSERT_EQUAL(pm_pool_get_stats(plain).retained_objects, 0);
+    CU_ASSERT_EQUAL(pm_pool_get_stats(counted).retained_objects, 50);
+    pm_pool_destroy(plain);
+    pm_pool_destroy(counted);
+}
+
 /* ---- Misuse --------------------------------------------------------------------------------- */
 
 static void use_destroyed(void)
@@ -238,9 +254,9 @@ static void destroy_destroyed(void)
 static void destroyed_pool_is_fatal(void)
 {
     const char *expected = "poolmalloc: fatal: object pool used after destroy: ";
-    CU_ASSERT_TRUE(test_dies_with(use_destroyed, expected));
-    CU_ASSERT_TRUE(test_dies_with(put_destroyed, expected));
-    CU_ASSERT_TRUE(test_dies_with(destroy_destroyed, expected));
+    CU_ASSERT_TRUE(dies_saying(use_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(put_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(destroy_destroyed, expected, ""));
     pm_pool_destroy(NULL);
 }
 
@@ -270,13 +286,16 @@ static const struct test tests[] = {
     {"unused objects are gone after two ticks", unused_objects_are_gone_after_two_ticks},
     {"an object used within two ticks is rescued", used_objects_are_rescued},
     {"a pool nobody calls is aged by calls of another", pool_nobody_calls_is_aged_by_others},
+    {"trim empties pools that need no callbacks", trim_empties_pools_without_callbacks},
     {"a destroyed pool is fatal", destroyed_pool_is_fatal},
     {"a thousand pools come and go", pools_come_and_go},
     {"a producer and a consumer exchange without growth", test_exchange_without_growth},
     {"an idle thread's private stock ages", test_idle_thread_is_aged},
-    {"stock of ended threads is adopted", test_ended_threads_leave_stock},
+    {"stock of ended threads is adopted", test_ended_threads_stock_is_adopted},
+    {"stock of ended threads is stolen", test_ended_threads_stock_is_stolen},
     {"threads, ticks and drains: nothing lost or shared", test_threads_and_ticks},
     {"a forked child goes on", test_fork},
+    {"a forked child is freed of a claim", test_fork_while_claimed},
     {NULL, NULL},
 };
 

@@ -3,9 +3,9 @@
 #ifndef POOLMALLOC_TEST_POOL_H
 #define POOLMALLOC_TEST_POOL_H
 
+#include "dies.h"
 #include "poolmalloc.h"
 #include "test.h"
-#include "test_dies.h"
 
 #include <stdatomic.h>
 
@@ -27,8 +27,10 @@ void turn_over(pm_pool *pool);
 /* test_pool_threads.c */
 void test_exchange_without_growth(void);
 void test_idle_thread_is_aged(void);
-void test_ended_threads_leave_stock(void);
+void test_ended_threads_stock_is_adopted(void);
+void test_ended_threads_stock_is_stolen(void);
 void test_threads_and_ticks(void);
 void test_fork(void);
+void test_fork_while_claimed(void);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fixed pools: exactly `count` aligned blocks, exhaustion, misuse, many threads. */
+#include "test_pool_fixed.h"
+
 #include "poolmalloc.h"
+#include "dies.h"
 #include "test.h"
-#include "test_dies.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -64,7 +66,7 @@ static void put_twice(void)
 static void misuse_is_fatal_in_checking_mode(void)
 {
     CU_ASSERT_TRUE(
-        test_dies_with(put_twice, "poolmalloc: fatal: block put into a fixed pool twice: 0x"));
+        dies_saying(put_twice, "poolmalloc: fatal: block put into a fixed pool twice: 0x", ""));
 }
 
 static void wrong_shapes_are_refused(void)
@@ -116,6 +118,7 @@ static const struct test tests[] = {
     {"misuse is fatal in checking mode", misuse_is_fatal_in_checking_mode},
     {"wrong shapes are refused", wrong_shapes_are_refused},
     {"under threads a block has one owner", a_block_has_one_owner},
+    {"every order of steps of small programs", test_every_fixed_schedule},
     {NULL, NULL},
 };
 

@@ -4,6 +4,7 @@
 #include "pool_ring.h"
 #include "test_pool_ring.h"
 
+#include "random.h"
 #include "test.h"
 
 #include <pthread.h>
@@ -61,10 +62,10 @@ static void behaves_like_an_array(void)
 {
     struct ring *ring = make_ring(CAPACITY, UINT32_MAX - 1000); /* both indexes wrap on the way */
     uintptr_t next = 1;
-    srand(1);
+    struct random random = random_from(1);
     for (int step = 0; step < STEPS; step++) {
-        uint32_t count = 1 + (uint32_t)rand() % 4;
-        switch (rand() % 3) {
+        uint32_t count = random_between(&random, 1, 4);
+        switch (random_below(&random, 3)) {
         case 0:
             step_push(ring, &next, count);
             break;

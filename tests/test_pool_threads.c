@@ -2,6 +2,7 @@
 /* Object pools used by several threads, and across fork. */
 #include "test_pool.h"
 
+#include "pool.h"
 #include "tick.h"
 
 #include <pthread.h>
@@ -151,23 +152,42 @@ void test_idle_thread_is_aged(void)
     CU_ASSERT_EQUAL(destructed, 10);
 }
 
-void test_ended_threads_leave_stock(void)
+/* own_stock: this thread takes part before, so that it must steal, else it adopts. */
+static void take_over_stock(bool own_stock)
 {
     void *objects[10];
     pthread_t thread = start_idler();
+    int others = own_stock ? 1 : 0;
+    void *own = NULL;
+    if (own_stock) {
+        own = construct(pm_malloc(sizeof(struct object)), NULL);
+        pm_pool_put(idler.pool, own);
+        own = pm_pool_get(idler.pool);
+    }
     sem_post(&idler.may_end);
     pthread_join(thread, NULL);
     get_many(idler.pool, objects, 10);
-    CU_ASSERT_EQUAL(constructed, 10);
-    CU_ASSERT_EQUAL(pm_pool_get_stats(idler.pool).hits, 10);
+    CU_ASSERT_EQUAL(constructed, 10 + others);
+    CU_ASSERT_EQUAL(pm_pool_get_stats(idler.pool).hits, 10 + others);
     put_many(idler.pool, objects, 10);
+    pm_pool_put(idler.pool, own);
     pm_pool_destroy(idler.pool);
-    CU_ASSERT_EQUAL(destructed, 10);
+    CU_ASSERT_EQUAL(destructed, 10 + others);
+}
+
+void test_ended_threads_stock_is_adopted(void)
+{
+    take_over_stock(false);
+}
+
+void test_ended_threads_stock_is_stolen(void)
+{
+    take_over_stock(true);
 }
 
 /* ---- Everything at once --------------------------------------------------------------------- */
 
-enum { WORKERS = 4, ROUNDS = 20000, HELD = 40 };
+enum { WORKERS = 3, DISTURBANCES = 500, HELD = 40 };
 
 static pm_pool *crowded;
 static _Atomic int shared_objects;
@@ -184,7 +204,7 @@ static void *work(void *seed)
 {
     void *held[HELD];
     unsigned state = (unsigned)(uintptr_t)seed;
-    for (int round = 0; round < ROUNDS; round++) {
+    while (!stop) {
         int count = 1 + rand_r(&state) % HELD;
         get_many(crowded, held, count);
         for (int i = 0; i < count; i++) {
@@ -198,31 +218,28 @@ static void *work(void *seed)
     return NULL;
 }
 
-static void *disturb(void *unused)
+static void disturb_once(void)
 {
-    while (!stop) {
-        tick_advance();
-        turn_over(crowded);
-        sched_yield();
-        pm_pool_drain(crowded);
-    }
-    return unused;
+    tick_advance();
+    turn_over(crowded);
+    sched_yield();
+    pm_pool_drain(crowded);
 }
 
 void test_threads_and_ticks(void)
 {
     pthread_t workers[WORKERS];
-    pthread_t disturber;
     crowded = pm_pool_create(&counted_objects);
-    pthread_create(&disturber, NULL, disturb, NULL);
     for (uintptr_t i = 0; i < WORKERS; i++) {
         pthread_create(&workers[i], NULL, work, (void *)(i + 1));
     }
+    for (int i = 0; i < DISTURBANCES; i++) {
+        disturb_once();
+    }
+    stop = true;
     for (int i = 0; i < WORKERS; i++) {
         pthread_join(workers[i], NULL);
     }
-    stop = true;
-    pthread_join(disturber, NULL);
     CU_ASSERT_EQUAL(shared_objects, 0);
     pm_pool_stats stats = pm_pool_get_stats(crowded);
     CU_ASSERT_EQUAL(stats.misses, (uint64_t)constructed);
@@ -254,6 +271,29 @@ static bool child_ends_well(void)
     }
     int status = 0;
     return waitpid(child, &status, 0) == child && status == 0;
+}
+
+static void *disturb(void *unused)
+{
+    while (!stop) {
+        disturb_once();
+    }
+    return unused;
+}
+
+/* An ager that held this thread's claim and the lock is gone in the child. */
+void test_fork_while_claimed(void)
+{
+    crowded = pm_pool_create(&counted_objects);
+    turn_over(crowded);
+    struct pool_local *local = local_find(crowded->id);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(local);
+    uint64_t gate = atomic_exchange(&local->gate, GATE_CLAIMED);
+    atomic_store(&crowded->age_lock.word, self_number() ^ 2); /* another thread */
+    CU_ASSERT_TRUE(child_ends_well());
+    atomic_store(&crowded->age_lock.word, 0);
+    atomic_store(&local->gate, gate);
+    pm_pool_destroy(crowded);
 }
 
 /* ThreadSanitizer takes what other threads did before a fork for races of the child with them. */

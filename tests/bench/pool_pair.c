@@ -160,13 +160,13 @@ int main(int argc, char **argv)
     bool kib = argc == 5 && strcmp(argv[1], "kib") == 0;
     const struct method *method =
         argc == 5 ? find(kib ? kib_methods : pair_methods, argv[2]) : NULL;
-    int thread_count = argc == 5 ? atoi(argv[3]) : 0;
+    int thread_count = argc == 5 ? (int)strtol(argv[3], NULL, 10) : 0;
     if (method == NULL || thread_count < 1 || thread_count > MAX_THREADS) {
         fprintf(stderr, "usage: pool_pair pair|kib METHOD THREADS MILLIONS\n");
         return EXIT_FAILURE;
     }
     make_pool(argv[2], kib ? KIB : OBJECT_BYTES);
-    pairs = (long)(atof(argv[4]) * 1e6);
+    pairs = (long)(strtod(argv[4], NULL) * 1e6);
     double took_ns = run(thread_count, method->loop);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);

@@ -62,11 +62,11 @@ static void check(bool good, const char *what)
 
 static long mapped_pages(void)
 {
-    long pages = 0;
+    char line[100];
     FILE *file = fopen("/proc/self/statm", "r");
-    check(file != NULL && fscanf(file, "%ld", &pages) == 1, "statm");
+    check(file != NULL && fgets(line, sizeof(line), file) != NULL, "statm");
     fclose(file);
-    return pages;
+    return strtol(line, NULL, 10);
 }
 
 static struct usage usage_now(void)
@@ -282,7 +282,7 @@ static bool report(void)
 int main(int argc, char **argv)
 {
     struct client clients[CLIENTS];
-    long frames = argc > 1 ? atol(argv[1]) : DEFAULT_FRAMES;
+    long frames = argc > 1 ? strtol(argv[1], NULL, 10) : DEFAULT_FRAMES;
     warm_up_frames = frames * WARM_UP_PERCENT / 100;
     signal(SIGPIPE, SIG_IGN);
     pm_set_checking(true);

@@ -12,13 +12,15 @@
 
 enum { HANDLES = 6, MAX_BYTES = 512, STORES = 64, MAX_STEPS = 300 };
 
-#define expect(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#define expect(condition) expect_that((condition), #condition, __LINE__)
+
+static void expect_that(bool holds, const char *condition, int line)
+{
+    if (!holds) {
+        fprintf(stderr, "%s:%d: %s\n", __FILE__, line, condition);
+        abort();
+    }
+}
 
 struct store {
     uint8_t bytes[MAX_BYTES];
@@ -87,10 +89,10 @@ static struct handle *live_handle(void)
 
 static uint16_t free_store(void)
 {
-    for (uint16_t i = 0; i < STORES; i++) {
+    for (int i = 0; i < STORES; i++) {
         if (stores[i].holders == 0) {
             memset(stores[i].bytes, 0, MAX_BYTES);
-            return i;
+            return (uint16_t)i;
         }
     }
     abort();
