@@ -198,6 +198,7 @@ void stats_report_load(void)
     }
     request.process_id = os_process_id();
     request.is_wanted = true;
+    report_file_keep_stderr();
     if (config.stats_signal != 0 && !os_on_signal((int)config.stats_signal, on_signal)) {
         warn("stats_signal: this signal cannot be had");
     }
