@@ -156,14 +156,14 @@ check "reports come by interval" reports_by_interval
 # ---- What cannot be done ------------------------------------------------------------------------
 
 says_one_line() { # POOLMALLOC_STATS PATTERN
-    [[ $(pooled "$1" sh -c "echo fine") == fine && $(wc -l <"$work/stderr") == 1 ]] &&
+    [[ $(pooled "$1" bash -c "echo fine") == fine && $(wc -l <"$work/stderr") == 1 ]] &&
         grep -q "^poolmalloc: warning: .*$2" "$work/stderr"
 }
 check "an unknown format" says_one_line yaml 'not "yaml"'
 check "a word that only begins like a format" says_one_line jsonx:/tmp/x 'not "jsonx:/tmp/x"'
 check "a file that cannot be written" says_one_line json:/nonexistent/x 'cannot write to "/nonexistent/x"'
 says_nothing() {
-    [[ $(pooled "$1" sh -c "echo fine") == fine && ! -s $work/stderr ]]
+    [[ $(pooled "$1" bash -c "echo fine") == fine && ! -s $work/stderr ]]
 }
 check "0 means off" says_nothing 0
 check "empty means off" says_nothing ""
