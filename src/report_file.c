@@ -10,7 +10,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0644 };
+enum { FILE_MODE = 0644, KEPT_LEAST = 100 };
+
+/* Standard error as it was at the start. */
+static struct {
+    int descriptor; /* a duplicate, 0: none */
+    dev_t device;
+    ino_t inode;
+} kept;
+
+void report_file_keep_stderr(void)
+{
+    struct stat status;
+    int duplicate = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_LEAST);
+    if (duplicate >= 0 && fstat(duplicate, &status) == 0) {
+        kept.descriptor = duplicate;
+        kept.device = status.st_dev;
+        kept.inode = status.st_ino;
+    }
+}
+
+/* The duplicate when standard error was closed; not when the duplicate was closed too and its
+ * number means another file by now. */
+static int standard_error(void)
+{
+    struct stat status;
+    bool is_open = fstat(STDERR_FILENO, &status) == 0;
+    bool is_kept = !is_open && kept.descriptor != 0 && fstat(kept.descriptor, &status) == 0 &&
+                   status.st_dev == kept.device && status.st_ino == kept.inode;
+    return is_kept ? kept.descriptor : STDERR_FILENO;
+}
 
 static void expand(struct text *path, const char *pattern)
 {
@@ -48,7 +77,8 @@ static bool is_special(const char *path)
 bool report_file_open(struct report_file *file, const char *pattern)
 {
     file->is_temporary = false;
-    file->descriptor = STDERR_FILENO;
+    file->is_ours = pattern[0] != '\0';
+    file->descriptor = standard_error();
     if (pattern[0] == '\0') {
         return true;
     }
@@ -75,7 +105,7 @@ bool report_file_open(struct report_file *file, const char *pattern)
 
 void report_file_close(struct report_file *file)
 {
-    if (file->descriptor != STDERR_FILENO) {
+    if (file->is_ours) {
         close(file->descriptor);
     }
     if (file->is_temporary) {

@@ -11,10 +11,14 @@ enum { REPORT_PATH_BYTES = 1024 };
 
 struct report_file {
     int descriptor;
+    bool is_ours; /* to close */
     bool is_temporary;
     char path[REPORT_PATH_BYTES];
     char temporary_path[REPORT_PATH_BYTES];
 };
+
+/* Remembers what standard error is: many programs close it before the last report. */
+void report_file_keep_stderr(void);
 
 /* pattern: %p stands for the process id, %t for the seconds since 1970, %% for %; empty: standard
  * error. false: it cannot be written, errno says why, nothing is open. */

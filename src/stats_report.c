@@ -17,7 +17,8 @@ enum residency { WITHOUT_RESIDENCY, WITH_RESIDENCY };
 /* What is wanted; const after stats_report_load, but for is_overdue. */
 static struct {
     bool is_wanted;
-    struct stats_request parsed; /* its path lies in the environment */
+    char value[REPORT_PATH_BYTES]; /* a copy: programs write over their environment (setproctitle) */
+    struct stats_request parsed;   /* its path lies in value */
     uint32_t process_id;
     atomic_bool is_overdue; /* a signal came while a report was under way */
 } request;
@@ -190,7 +191,9 @@ void stats_report_load(void)
     if (value == NULL || value[0] == '\0' || strcmp(value, "0") == 0) {
         return;
     }
-    if (!stats_request_parse(value, &request.parsed)) {
+    struct text copy = text_over(request.value, sizeof(request.value) - 1);
+    text_string(&copy, value);
+    if (!stats_request_parse(request.value, &request.parsed)) {
         warn_about("POOLMALLOC_STATS must be 1, text, json, prometheus or openmetrics, "
                    "with :PATH if wanted, not ",
                    value);
@@ -198,6 +201,7 @@ void stats_report_load(void)
     }
     request.process_id = os_process_id();
     request.is_wanted = true;
+    report_file_keep_stderr();
     if (config.stats_signal != 0 && !os_on_signal((int)config.stats_signal, on_signal)) {
         warn("stats_signal: this signal cannot be had");
     }
