@@ -102,6 +102,9 @@ $(BUILD)/obj/%.o: %.cc Makefile
 $(library): $(core) $(preload) preload/aliases.ld preload/exports.map preload/preemptible.list
 	$(call Q,LINK,$@)$(LINK_SO) $(core) $(preload) preload/aliases.ld -o $@
 
+# Operators that a program may replace are called as it replaced them, by clang too.
+$(BUILD)/obj/preload/new_delete.o: CODEGEN += -fsemantic-interposition
+
 $(BUILD)/libpoolmalloc.so: $(library)
 	@ln -sf $(SONAME) $@
 

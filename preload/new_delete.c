@@ -2,12 +2,13 @@
 /* C++'s operator new and delete in every form, against their mangled names (Itanium C++ ABI).
  *
  * [new.delete]: array and nothrow forms call the program's plain form, which it may have replaced,
- * so those calls go through the procedure linkage table. A failing plain form calls the program's
- * new-handler until it gives up, then throws std::bad_alloc; both come from libstdc++ when the
- * process has it. */
+ * so those calls go through the procedure linkage table; nothrow forms turn its exceptions into
+ * NULL. A failing plain form calls the program's new-handler until it gives up, then throws
+ * std::bad_alloc; both come from libstdc++ when the process has it. */
 #include "poolmalloc.h"
 
 #include "bits.h"
+#include "catching.h"
 #include "compiler.h"
 #include "panic.h"
 
@@ -48,14 +49,14 @@ PUBLIC void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment,
 
 enum { DEFAULT_NEW_ALIGNMENT = 16 };
 
-static void *try_new(size_t alignment, size_t bytes)
+static void *try_new(size_t bytes, size_t alignment)
 {
     return alignment <= DEFAULT_NEW_ALIGNMENT ? pm_malloc(bytes)
                                               : pm_aligned_alloc(alignment, bytes);
 }
 
 /* Calls the new-handler and tries again until there is memory, or no handler: then NULL. */
-COLD NOINLINE static void *retry_new(size_t alignment, size_t bytes)
+COLD NOINLINE static void *retry_new(size_t bytes, size_t alignment)
 {
     void *block = NULL;
     while (block == NULL) {
@@ -64,14 +65,14 @@ COLD NOINLINE static void *retry_new(size_t alignment, size_t bytes)
             return NULL;
         }
         handler(); /* may throw: its exception passes through */
-        block = try_new(alignment, bytes);
+        block = try_new(bytes, alignment);
     }
     return block;
 }
 
-COLD NOINLINE static void *retry_new_or_throw(size_t alignment, size_t bytes)
+COLD NOINLINE static void *retry_new_or_throw(size_t bytes, size_t alignment)
 {
-    void *block = retry_new(alignment, bytes);
+    void *block = retry_new(bytes, alignment);
     if (block != NULL) {
         return block;
     }
@@ -81,10 +82,32 @@ COLD NOINLINE static void *retry_new_or_throw(size_t alignment, size_t bytes)
     _ZSt17__throw_bad_allocv();
 }
 
+/* Without a handler nothing can throw. */
+COLD NOINLINE static void *retry_nothrow(size_t bytes, size_t alignment)
+{
+    if (_ZSt15get_new_handlerv == NULL || _ZSt15get_new_handlerv() == NULL) {
+        return NULL;
+    }
+    return call_catching((void (*)(void))retry_new, bytes, alignment);
+}
+
+static void *new_nothrow(size_t bytes, size_t alignment)
+{
+    void *block = try_new(bytes, alignment);
+    return likely(block != NULL) ? block : retry_nothrow(bytes, alignment);
+}
+
+/* Our own plain forms under names that nobody can replace, to see whether somebody did. */
+#define OWN(name) __attribute__((alias(#name), visibility("hidden")))
+void *own_new(size_t bytes) OWN(_Znwm);
+void *own_new_array(size_t bytes) OWN(_Znam);
+void *own_new_aligned(size_t bytes, size_t alignment) OWN(_ZnwmSt11align_val_t);
+void *own_new_array_aligned(size_t bytes, size_t alignment) OWN(_ZnamSt11align_val_t);
+
 void *_Znwm(size_t bytes)
 {
     void *block = pm_malloc(bytes);
-    return likely(block != NULL) ? block : retry_new_or_throw(0, bytes);
+    return likely(block != NULL) ? block : retry_new_or_throw(bytes, 0);
 }
 
 void *_Znam(size_t bytes)
@@ -94,8 +117,8 @@ void *_Znam(size_t bytes)
 
 void *_ZnwmSt11align_val_t(size_t bytes, size_t alignment)
 {
-    void *block = try_new(alignment, bytes);
-    return likely(block != NULL) ? block : retry_new_or_throw(alignment, bytes);
+    void *block = try_new(bytes, alignment);
+    return likely(block != NULL) ? block : retry_new_or_throw(bytes, alignment);
 }
 
 void *_ZnamSt11align_val_t(size_t bytes, size_t alignment)
@@ -106,27 +129,35 @@ void *_ZnamSt11align_val_t(size_t bytes, size_t alignment)
 void *_ZnwmRKSt9nothrow_t(size_t bytes, const struct nothrow *nothrow)
 {
     (void)nothrow;
-    void *block = pm_malloc(bytes);
-    return likely(block != NULL) ? block : retry_new(0, bytes);
+    return likely(_Znwm == own_new) ? new_nothrow(bytes, 0)
+                                    : call_catching((void (*)(void))_Znwm, bytes, 0);
 }
 
 void *_ZnamRKSt9nothrow_t(size_t bytes, const struct nothrow *nothrow)
 {
-    return _ZnwmRKSt9nothrow_t(bytes, nothrow);
+    (void)nothrow;
+    return likely(_Znam == own_new_array && _Znwm == own_new)
+               ? new_nothrow(bytes, 0)
+               : call_catching((void (*)(void))_Znam, bytes, 0);
 }
 
 void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t bytes, size_t alignment,
                                          const struct nothrow *nothrow)
 {
     (void)nothrow;
-    void *block = try_new(alignment, bytes);
-    return likely(block != NULL) ? block : retry_new(alignment, bytes);
+    return likely(_ZnwmSt11align_val_t == own_new_aligned)
+               ? new_nothrow(bytes, alignment)
+               : call_catching((void (*)(void))_ZnwmSt11align_val_t, bytes, alignment);
 }
 
 void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t bytes, size_t alignment,
                                          const struct nothrow *nothrow)
 {
-    return _ZnwmSt11align_val_tRKSt9nothrow_t(bytes, alignment, nothrow);
+    (void)nothrow;
+    return likely(_ZnamSt11align_val_t == own_new_array_aligned &&
+                  _ZnwmSt11align_val_t == own_new_aligned)
+               ? new_nothrow(bytes, alignment)
+               : call_catching((void (*)(void))_ZnamSt11align_val_t, bytes, alignment);
 }
 
 void _ZdlPv(void *block)

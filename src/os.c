@@ -116,7 +116,9 @@ void *os_map(size_t bytes, size_t alignment, void *hint, const char *name)
         start = map_trimmed(bytes, alignment);
     }
     if (start != NULL) {
+        int saved_errno = errno;
         prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, bytes, name);
+        errno = saved_errno;
     }
     return start;
 }

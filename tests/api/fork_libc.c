@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Fork through libc, with libc's own locks in play: streams, spawned programs, daemons, and fork
+ * handlers of others that allocate before ours ran. Each deadlock ends by an alarm. */
+#include "check.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CHILD_SECONDS = 20, TEST_SECONDS = 200 };
+
+extern char **environ;
+
+/* The size is not known to the compiler, so that no allocation is left out. */
+static volatile size_t some_bytes = 100;
+
+static bool can_allocate(void)
+{
+    for (size_t i = 0; i < 200; i++) {
+        char *block = malloc(some_bytes * i);
+        if (block == NULL) {
+            return false;
+        }
+        memset(block, 1, some_bytes * i);
+        free(block);
+    }
+    return true;
+}
+
+static bool ended_well(pid_t child)
+{
+    int status = -1;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status == 0;
+}
+
+/* ---- Handlers that allocate, registered before ours and after ------------------------------- */
+
+static unsigned handler_runs;
+
+static void allocate_in_handler(void)
+{
+    handler_runs += can_allocate();
+}
+
+static void register_handlers(void)
+{
+    pthread_atfork(allocate_in_handler, allocate_in_handler, allocate_in_handler);
+}
+
+/* Runs before every constructor of every library: first registered, first run in the child. */
+__attribute__((section(".preinit_array"), used)) static void (*preinit)(void) = register_handlers;
+__attribute__((constructor)) static void register_late(void)
+{
+    register_handlers();
+}
+
+/* ---- Threads that keep the allocator and the streams busy ----------------------------------- */
+
+static _Atomic bool is_over;
+static int line_pipe[2];
+
+static void *churn(void *unused)
+{
+    void *live[64] = {0};
+    (void)unused;
+    for (unsigned i = 0; !is_over; i++) {
+        free(live[i % 64]);
+        live[i % 64] = malloc(i * 37 % 5000 * (i % 50 == 0 ? 30 : 1));
+    }
+    for (unsigned i = 0; i < 64; i++) {
+        free(live[i]);
+    }
+    return NULL;
+}
+
+/* Waits in malloc with the stream locked: every line is longer than the one before it. */
+static void *read_lines(void *unused)
+{
+    FILE *lines = fdopen(line_pipe[0], "r");
+    (void)unused;
+    for (;;) {
+        char *line = NULL;
+        size_t capacity = 0;
+        ssize_t length = getline(&line, &capacity, lines);
+        free(line);
+        if (length <= 0) {
+            break;
+        }
+    }
+    fclose(lines);
+    return NULL;
+}
+
+static void *write_lines(void *unused)
+{
+    static char line[3000];
+    (void)unused;
+    memset(line, 'x', sizeof(line));
+    for (size_t i = 0; !is_over; i++) {
+        size_t length = i * 131 % (sizeof(line) - 1) + 1;
+        line[length - 1] = '\n';
+        if (write(line_pipe[1], line, length) < 0) {
+            break;
+        }
+        line[length - 1] = 'x';
+    }
+    close(line_pipe[1]);
+    return NULL;
+}
+
+/* Takes the list of streams, then waits for each stream. */
+static void *flush_all(void *unused)
+{
+    (void)unused;
+    while (!is_over) {
+        fflush(NULL);
+    }
+    return NULL;
+}
+
+/* Changes the list of streams, which fork waits for. */
+static void *open_and_close(void *unused)
+{
+    (void)unused;
+    while (!is_over) {
+        FILE *stream = fopen("/dev/null", "w");
+        if (stream != NULL) {
+            fclose(stream);
+        }
+    }
+    return NULL;
+}
+
+static void *(*const busy[])(void *) = {churn,       churn,     read_lines,
+                                        write_lines, flush_all, open_and_close};
+enum { BUSY_COUNT = sizeof(busy) / sizeof(busy[0]) };
+
+static void check_children(unsigned count)
+{
+    unsigned failed = 0;
+    for (unsigned i = 0; i < count; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(CHILD_SECONDS);
+            FILE *stream = fopen("/dev/null", "w");
+            bool is_well = can_allocate() && stream != NULL && fclose(stream) == 0;
+            _exit(!is_well);
+        }
+        failed += child < 0 || !ended_well(child);
+    }
+    CHECK(failed == 0);
+}
+
+static void check_busy_forks(void)
+{
+    pthread_t threads[BUSY_COUNT];
+    CHECK(pipe(line_pipe) == 0);
+    for (unsigned i = 0; i < BUSY_COUNT; i++) {
+        CHECK(pthread_create(&threads[i], NULL, busy[i], NULL) == 0);
+    }
+    handler_runs = 0;
+    check_children(200);
+    CHECK(handler_runs == 200 * 4); /* prepare and parent, of both registrations */
+    is_over = true;
+    for (unsigned i = 0; i < BUSY_COUNT; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    is_over = false;
+}
+
+/* ---- Other ways to start a process ---------------------------------------------------------- */
+
+static void check_spawn(void)
+{
+    char *const arguments[] = {"sh", "-c", "exit 0", NULL};
+    pid_t child = 0;
+    CHECK(posix_spawn(&child, "/bin/sh", NULL, NULL, arguments, environ) == 0);
+    CHECK(ended_well(child));
+}
+
+static void check_popen(void)
+{
+    char answer[16] = "";
+    FILE *stream = popen("echo 42", "r");
+    CHECK(stream != NULL && fgets(answer, sizeof(answer), stream) != NULL);
+    CHECK(stream != NULL && pclose(stream) == 0 && strcmp(answer, "42\n") == 0);
+    CHECK(system("exit 0") == 0);
+}
+
+/* The child shares the parent's memory and must leave its locks and caches alone. */
+static void check_vfork(void)
+{
+    void *volatile before = malloc(some_bytes);
+    pid_t child = vfork();
+    if (child == 0) {
+        execl("/bin/sh", "sh", "-c", "exit 0", (char *)NULL);
+        _exit(1);
+    }
+    CHECK(ended_well(child));
+    free(before);
+    CHECK(can_allocate());
+}
+
+static void check_daemon(void)
+{
+    int answers[2];
+    char answer = 0;
+    CHECK(pipe(answers) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(CHILD_SECONDS);
+        if (daemon(0, 0) == 0 && can_allocate()) {
+            answer = 'y';
+        }
+        _exit(write(answers[1], &answer, 1) != 1);
+    }
+    CHECK(ended_well(child));
+    close(answers[1]);
+    CHECK(read(answers[0], &answer, 1) == 1 && answer == 'y');
+    close(answers[0]);
+}
+
+static void check_other_ways(void)
+{
+    pthread_t threads[2];
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK(pthread_create(&threads[i], NULL, churn, NULL) == 0);
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        check_spawn();
+        check_popen();
+        check_vfork();
+        check_daemon();
+    }
+    is_over = true;
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+int main(void)
+{
+    alarm(TEST_SECONDS);
+    CHECK(can_allocate());
+    check_busy_forks();
+    check_other_ways();
+    return check_summary();
+}
