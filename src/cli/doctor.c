@@ -257,10 +257,9 @@ static void find_metadata(struct doctor *doctor)
     const struct stats_totals *totals = &doctor->view.stats.totals;
     if (is_worth(doctor, totals->metadata)) {
         begin_finding(doctor, "The allocator's own structures are large beside the heap.");
-        printf("   %llu threads and %llu chunks need them. To change: fewer threads, or arenas,\n"
-               "   smaller (now %llu).\n",
-               (unsigned long long)totals->threads, (unsigned long long)totals->chunks,
-               (unsigned long long)totals->arenas);
+        printf("   The caches of %llu threads and the descriptors of %llu chunks need them.\n"
+               "   No option changes that; fewer threads would.\n",
+               (unsigned long long)totals->threads, (unsigned long long)totals->chunks);
     }
 }
 

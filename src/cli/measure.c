@@ -43,9 +43,10 @@ static double tree_bytes(int pid, unsigned depth)
 {
     char text[1024];
     char file[32];
-    unsigned long pages = 0;
+    char *second = NULL;
     read_proc(pid, "statm", text, sizeof(text));
-    sscanf(text, "%*u %lu", &pages);
+    strtoul(text, &second, 10); /* the first field is the size of all addresses */
+    unsigned long pages = strtoul(second, NULL, 10);
     double bytes = (double)pages * (double)sysconf(_SC_PAGESIZE);
     snprintf(file, sizeof(file), "task/%d/children", pid);
     read_proc(pid, file, text, sizeof(text));

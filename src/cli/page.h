@@ -14,7 +14,7 @@
             ".incbin \"" file "\"\n"                                                               \
             ".byte 0\n"                                                                            \
             ".popsection\n");                                                                      \
-    extern const char name[]
+    extern const char name[] /* NOLINT(bugprone-macro-parentheses): a declaration */
 
 /* Where the data goes in a template. */
 #define PAGE_MARK "/*DATA*/"

@@ -72,6 +72,29 @@ bool process_is_alive(const struct process *process)
     return state != 0 && state != 'Z' && state != 'X' && before == process->before;
 }
 
+bool maps_line_parse(struct maps_line *parsed, const char *line)
+{
+    enum { RIGHTS_LETTERS = 4, FIELDS_BEFORE_NAME = 2 };
+    char *at;
+    parsed->start = strtoull(line, &at, 16);
+    if (at == line || *at != '-') {
+        return false;
+    }
+    parsed->end = strtoull(at + 1, &at, 16);
+    if (*at != ' ' || strlen(at) < RIGHTS_LETTERS + 2) {
+        return false;
+    }
+    parsed->is_readable = at[1] == 'r';
+    parsed->is_private = at[RIGHTS_LETTERS] == 'p';
+    parsed->offset = strtoull(at + RIGHTS_LETTERS + 1, &at, 16);
+    for (unsigned i = 0; i < FIELDS_BEFORE_NAME; i++) {
+        at += strspn(at, " ");
+        at += strcspn(at, " \n");
+    }
+    parsed->name = at + strspn(at, " \n");
+    return true;
+}
+
 /* ---- A symbol in the memory of a process ------------------------------------------------- */
 
 struct image {
@@ -221,19 +244,17 @@ struct search {
 
 static void search_mapping(const struct process *process, const char *line, struct search *search)
 {
-    unsigned long long start = 0;
-    unsigned long long offset = 0;
-    int path_at = 0;
+    struct maps_line mapping;
     struct image image = {.process = process};
-    if (sscanf(line, "%llx-%*x %*s %llx %*s %*s %n", &start, &offset, &path_at) < 2) {
+    if (!maps_line_parse(&mapping, line)) {
         return;
     }
     search->mappings++;
-    search->has_metadata |= strncmp(line + path_at, meta_name, strlen(meta_name)) == 0;
-    if (offset != 0 || line[path_at] != '/' || search->found != 0) {
+    search->has_metadata |= strncmp(mapping.name, meta_name, strlen(meta_name)) == 0;
+    if (mapping.offset != 0 || mapping.name[0] != '/' || search->found != 0) {
         return;
     }
-    bool has_symbols = read_image(&image, start);
+    bool has_symbols = read_image(&image, mapping.start);
     if (!search->has_first) {
         search->has_first = true;
         search->first_bias = image.bias;

@@ -20,6 +20,18 @@ struct process {
     unsigned long long before; /* start time, to know another process with the same id */
 };
 
+/* A line of /proc/PID/maps: "start-end rwxp offset device inode   name". */
+struct maps_line {
+    uint64_t start;
+    uint64_t end;
+    uint64_t offset;
+    bool is_readable;
+    bool is_private;
+    const char *name; /* in the line, up to its end; "": anonymous */
+};
+/* false: it is none. */
+bool maps_line_parse(struct maps_line *parsed, const char *line);
+
 /* Opens the process a user names. Ends the command with one line where there is none, it is not
  * ours to read, or it does not run on the library. command: for that line. */
 void process_open(struct process *process, const char *command, const char *pid_text);

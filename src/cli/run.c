@@ -17,7 +17,7 @@ static const char help[] =
     "usage: poolmalloc run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
     "Starts PROGRAM with its memory from the pool.\n\n"
     "  -s, --stats[=FORMAT[:FILE]]  print statistics at the end: text, json or prometheus\n"
-    "  -i, --interval=MS            print them every MS milliseconds, too\n"
+    "  -i, --interval=SECONDS       print them every so often, too\n"
     "  -o, --option=KEY:VALUE       set an option, see poolmalloc.conf(5); may be repeated\n"
     "  -l, --library=FILE           preload this library\n";
 
@@ -27,16 +27,27 @@ static const struct option options[] = {
     {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 };
 
+/* value: of an option that has one. */
+static void set_variable(const char *name, const char *value)
+{
+    if (value != NULL) {
+        setenv(name, value, 1);
+    }
+}
+
 /* Options given here come last in POOLMALLOC_CONF, where the last one counts. */
 static void add_option(const char *option)
 {
     char value[4096];
+    if (option == NULL || strchr(option, ':') == NULL) {
+        die(EXIT_USAGE, "run: an option is KEY:VALUE");
+    }
     const char *before = getenv("POOLMALLOC_CONF");
     bool has_before = before != NULL && before[0] != '\0';
     int length = snprintf(value, sizeof(value), "%s%s%s", has_before ? before : "",
                           has_before ? "," : "", option);
-    if (length >= (int)sizeof(value) || strpbrk(option, ":=") == NULL) {
-        die(EXIT_USAGE, "run: \"%s\" is not of the form KEY:VALUE", option);
+    if (length >= (int)sizeof(value)) {
+        die(EXIT_USAGE, "run: the options are too long");
     }
     setenv("POOLMALLOC_CONF", value, 1);
 }
@@ -49,10 +60,10 @@ static const char *parse_options(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "+s::i:o:l:h", options, NULL)) != -1) {
         switch (option) {
         case 's':
-            setenv("POOLMALLOC_STATS", optarg == NULL ? "1" : optarg, 1);
+            set_variable("POOLMALLOC_STATS", optarg == NULL ? "1" : optarg);
             break;
         case 'i':
-            setenv("POOLMALLOC_STATS_INTERVAL", optarg, 1);
+            set_variable("POOLMALLOC_STATS_INTERVAL", optarg);
             break;
         case 'o':
             add_option(optarg);

@@ -98,41 +98,40 @@ static void add_mapping(struct smaps *smaps, const struct mapping *mapping,
     }
 }
 
-/* "start-end rwxp offset dev inode   name". false: a line about the mapping before. */
-static bool parse_head(const char *line, struct mapping *next)
+static struct mapping mapping_of(const struct maps_line *line, const struct mapping *before)
 {
-    unsigned long long start = 0;
-    unsigned long long end = 0;
-    char rights[8] = "";
-    int name_at = 0;
-    if (sscanf(line, "%llx-%llx %7s %*s %*s %*s %n", &start, &end, rights, &name_at) < 3) {
-        return false;
-    }
-    *next = (struct mapping){
-        .range = {start, end}, .is_private = rights[3] == 'p', .is_readable = rights[0] == 'r'};
-    snprintf(next->name, sizeof(next->name), "%s", line + name_at);
-    next->name[strcspn(next->name, "\n")] = '\0';
-    return true;
+    struct mapping mapping = {
+        .range = {line->start, line->end},
+        .is_private = line->is_private,
+        .is_readable = line->is_readable,
+        .is_after_guard = !before->is_readable && before->range.end == line->start,
+    };
+    snprintf(mapping.name, sizeof(mapping.name), "%s", line->name);
+    mapping.name[strcspn(mapping.name, "\n")] = '\0';
+    return mapping;
+}
+
+/* "Rss:      12 kB" in bytes, 0 if the line is about something else. */
+static uint64_t field_bytes(const char *line, const char *field)
+{
+    size_t length = strlen(field);
+    return strncmp(line, field, length) == 0 ? strtoull(line + length, NULL, 10) << 10 : 0;
 }
 
 static void parse_lines(FILE *file, struct smaps *smaps, const struct ranges *ranges)
 {
     struct mapping mapping = {0};
-    struct mapping next;
+    struct maps_line head;
     char *line = NULL;
     size_t capacity = 0;
     while (getline(&line, &capacity, file) >= 0) {
-        unsigned long long kib = 0;
-        if (parse_head(line, &next)) {
-            next.is_after_guard = !mapping.is_readable && mapping.range.end == next.range.start;
+        if (maps_line_parse(&head, line)) {
             add_mapping(smaps, &mapping, ranges);
-            mapping = next;
-        } else if (sscanf(line, "Rss: %llu", &kib) == 1) {
-            mapping.resident = kib << 10;
-        } else if (sscanf(line, "AnonHugePages: %llu", &kib) == 1) {
-            mapping.huge_pages = kib << 10;
-        } else if (sscanf(line, "Swap: %llu", &kib) == 1) {
-            smaps->swapped += kib << 10;
+            mapping = mapping_of(&head, &mapping);
+        } else {
+            mapping.resident += field_bytes(line, "Rss:");
+            mapping.huge_pages += field_bytes(line, "AnonHugePages:");
+            smaps->swapped += field_bytes(line, "Swap:");
         }
     }
     add_mapping(smaps, &mapping, ranges);

@@ -96,7 +96,7 @@ static void begin_terminal(void)
         for (short i = 0; i < (short)strlen(FRAME_BAR_LETTERS); i++) {
             init_pair((short)(PAIR_BAR + i), COLOR_BLACK, colours[i]);
         }
-        init_pair(PAIR_TITLE, COLOR_BLACK, COLOR_CYAN);
+        init_pair((short)PAIR_TITLE, COLOR_BLACK, COLOR_CYAN);
     }
 }
 
@@ -112,8 +112,8 @@ static chtype attributes_of(char letter)
 static void draw_letters(int row, const char *text, bool is_key)
 {
     for (int column = 0; column < COLS && text[column] != '\0'; column++) {
-        char before = column == 0 ? ' ' : text[column - 1];
-        bool is_marked = !is_key || (before == ' ' && text[column + 1] == ' ');
+        bool is_alone = (column == 0 || text[column - 1] == ' ') && text[column + 1] == ' ';
+        bool is_marked = !is_key || is_alone;
         mvaddch(row, column,
                 (chtype)(unsigned char)text[column] |
                     (is_marked ? attributes_of(text[column]) : 0));

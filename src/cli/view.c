@@ -84,7 +84,7 @@ bool view_update(struct view *view)
 
 #define READ_MEMBER(view, type, address, member, target)                                           \
     process_read(&(view)->process, (uintptr_t)(address) + offsetof(type, member), target,          \
-                 sizeof(((type *)NULL)->member))
+                 sizeof(*(target)))
 
 /* The first chunk after a list node, NULL: the end, or a descriptor that left the list. */
 static const char *chunk_behind(const struct view *view, const char *arena, const char *node)
@@ -166,7 +166,7 @@ static void visit_huge_range(void *context, struct huge huge)
 static void visit_metadata(const struct view *view, const struct range_visit *to)
 {
     struct meta_region region;
-    const struct meta_region *address = NULL;
+    const void *address = NULL;
     process_read(&view->process, (uintptr_t)view->layout.meta_newest, &address, sizeof(address));
     for (unsigned i = 0; address != NULL && i < REGIONS_MOST; i++, address = region.previous) {
         if (!process_read(&view->process, (uintptr_t)address, &region, sizeof(region))) {

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# poolmalloc stats, doctor, top, map and trim on running processes: what they say adds up with what
+# the kernel says, and what cannot be looked into is told in one line.
+source "${BASH_SOURCE%/*}/lib/cli.bash"
+need gcc python3
+commands=(stats doctor map "top --once")
+
+# Bytes: the resident memory of a process by the kernel, and by the split of `doctor`.
+cat >"$work/adds_up.py" <<'SCRIPT'
+import re, subprocess, sys
+tool, pid = sys.argv[1:]
+units = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+report = subprocess.run([tool, "doctor", pid], capture_output=True, text=True, check=True).stdout
+rows = re.findall(r"^([ +=]) +([\d.]+) (\w+) +\d+ %", report, re.M)
+amounts = {sign: 0 for sign in " +="}
+for sign, number, unit in rows:
+    amounts[sign] += float(number) * units[unit]
+status = open(f"/proc/{pid}/status").read()
+kernel = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) << 10
+for what, total in (("rows", amounts[" "] + amounts["+"]), ("total", amounts["="])):
+    assert abs(total - kernel) < 0.01 * kernel + (256 << 10), (what, total, kernel, report)
+print("adds up")
+SCRIPT
+cat >"$work/map.py" <<'SCRIPT'
+import base64, json, subprocess, sys
+tool, pid = sys.argv[1:]
+page = subprocess.run([tool, "map", pid, "-"], capture_output=True, text=True, check=True).stdout
+data = json.loads(page.split("const data = ", 1)[1].split(";\n", 1)[0])
+stats = json.loads(subprocess.run([tool, "stats", "-f", "json", pid], capture_output=True,
+                                  check=True).stdout)["poolmalloc"]["totals"]
+active = 0
+for chunk in data["chunks"]:
+    pages, tree = base64.b64decode(chunk["pages"]), base64.b64decode(chunk["tree"])
+    marks = pages[::4]
+    assert len(marks) == data["chunkPages"] and len(tree) == 2 * len(marks)
+    # The leaves of the tree and the pages agree where the tree's upper nodes leave it to them.
+    def free(node, order):
+        if tree[node] == 0: return [True] * (1 << order)
+        if tree[node] == order + 1: return [False] * (1 << order)
+        return free(2 * node, order - 1) + free(2 * node + 1, order - 1)
+    assert free(1, 11) == [mark < 2 for mark in marks], chunk["base"]
+    active += sum(mark >= 3 for mark in marks) * data["pageBytes"]
+huge = sum(size for _, size in data["huge"])
+assert len(data["chunks"]) == stats["chunks"], (len(data["chunks"]), stats["chunks"])
+assert abs(active + huge - stats["active"]) < 0.02 * stats["active"] + 65536, (active, huge, stats)
+assert huge == stats["huge"]
+print("map agrees")
+SCRIPT
+
+# ---- Programs on the pool ------------------------------------------------------------------------
+build threads "$sources/threads.c"
+for threads in 1 2000; do
+    start "$tool" run "$work/threads" $threads
+    expect "$threads threads: stats" 0 '^= resident' "$tool" stats $started
+    expect "$threads threads: short" 0 'resident memory .* is' "$tool" stats --short $started
+    expect "$threads threads: prometheus" 0 '^# TYPE' "$tool" stats --format=prometheus $started
+    expect "$threads threads: they are counted" 0 "\"threads\":$((threads + 1))," \
+        "$tool" stats --format=json $started
+    expect "$threads threads: doctor" 0 'adds up' python3 "$work/adds_up.py" "$tool" $started
+    expect "$threads threads: map" 0 'map agrees' python3 "$work/map.py" "$tool" $started
+    expect "$threads threads: top" 0 'CLASS +PAGES' "$tool" top --once $started
+    expect "$threads threads: its arenas" 0 '^ +0 +[0-9]+ +[0-9]+ ' \
+        "$tool" top --once --table=arenas -d 0.2 $started
+    expect "$threads threads: its threads" 0 "^ +$started +threads " \
+        "$tool" top --once --table=threads -d 0.2 $started
+    expect "$threads threads: map's file" 0 'chunks' "$tool" map $started "$work/map.html"
+    stop && verdict "$threads threads: it went on" ok || verdict "$threads threads: it went on" FAIL
+done
+
+# A library that was deleted, a program linked with the archive, one that is stripped.
+cp "$library" "$work/copy.so"
+start "$tool" run -l "$work/copy.so" "$work/threads" 1
+rm "$work/copy.so"
+expect "a deleted library" 0 '^= resident' "$tool" stats $started
+stop
+for linked in "" -static; do
+    build archive $linked "$sources/threads.c" "${library%/*}/libpoolmalloc.a"
+    start "$work/archive" 4
+    expect "linked with the archive $linked" 0 '"threads":5,' "$tool" stats -f json $started
+    stop
+done
+strip "$work/archive"
+start "$work/archive" 1
+complains "stripped" 1 'symbols were stripped|does not run on the library' "$tool" stats $started
+stop
+
+# ---- What cannot be looked into ------------------------------------------------------------------
+sleep 300 &
+other=$!
+(exit 0) &
+dead=$!
+wait $dead
+for command in "${commands[@]}"; do
+    complains "$command: not on the library" 1 "process $other \(sleep\) does not run on the library" \
+        "$tool" $command $other
+    complains "$command: dead" 1 "no process $dead" "$tool" $command $dead
+    complains "$command: no number" 2 '"12x" is not a process id' "$tool" $command 12x
+    complains "$command: no process" 2 'usage' "$tool" $command
+done
+kill $other
+
+# Layouts of other versions and builds.
+layout() { # NAME MAGIC VERSION
+    echo "struct { char magic[24]; unsigned version, bytes, rest[200]; } poolmalloc_layout =
+        { \"$2\", $3, 8 }; int main(void) { puts(\"ready\"); fflush(0); getchar(); return 0; }" \
+        >"$work/$1.c"
+    build "$1" -rdynamic -include stdio.h "$work/$1.c"
+    start "$work/$1"
+}
+layout newer "poolmalloc layout" 999
+complains "a newer layout" 1 'a newer library \(layout 999, this command reads' "$tool" stats $started
+stop
+layout older "poolmalloc layout" 0
+complains "an older layout" 1 'an older library \(layout 0,' "$tool" doctor $started
+stop
+layout wrong "something else" 1
+complains "another build" 1 'another build of the library' "$tool" map $started
+stop
+
+if ((EUID == 0)) && command -v setpriv >/dev/null; then
+    start "$tool" run "$work/threads" 1
+    chmod 755 "$work"
+    cp "$tool" "$work/tool"
+    for command in stats doctor "map" "top --once"; do
+        complains "$command: another user's" 1 "may not read process $started .* of root" \
+            setpriv --reuid=65534 --regid=65534 --clear-groups "$work/tool" $command $started
+    done
+    stop
+fi
+
+# Attached to nothing but a pipe, top says so.
+start "$tool" run "$work/threads" 1
+complains "top without a terminal" 1 'no terminal, try --once' "$tool" top $started
+complains "top: a bad delay" 2 'delay is' "$tool" top --delay=0 $started
+complains "map: a bad file" 1 '/nowhere/x: No such file' "$tool" map $started /nowhere/x
+complains "map: a full disk" 1 'No space left' "$tool" map $started /dev/full
+stop
+finish
