@@ -5,6 +5,7 @@
 
 #include "os.h"
 #include "page_map.h"
+#include "tick.h"
 
 #include "test.h"
 
