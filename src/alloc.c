@@ -7,6 +7,7 @@
 #include "bin.h"
 #include "config.h"
 #include "huge.h"
+#include "limit.h"
 #include "page_map.h"
 #include "panic.h"
 #include "tcache.h"
@@ -60,6 +61,9 @@ static void *no_memory(void)
 /* A block of a normal or huge class. order: log2 of the pages it must be aligned to. */
 static struct arena_block alloc_large(unsigned class, size_t bytes, unsigned order)
 {
+    if (!limit_allows(bytes)) {
+        return (struct arena_block){0};
+    }
     if (class == CLASS_HUGE) {
         void *start = huge_alloc(bytes, (size_t)PAGE_BYTES << order);
         return (struct arena_block){start, start != NULL && huge_of(start)->is_zeroed};

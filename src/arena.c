@@ -209,6 +209,22 @@ static void note_growth_locked(struct arena *arena) REQUIRES(arena->lock)
     }
 }
 
+uint64_t arena_resident_pages(struct arena *arena)
+{
+    mutex_lock(&arena->lock);
+    uint64_t pages = arena->used_pages + arena->dirty_pages;
+    mutex_unlock(&arena->lock);
+    return pages;
+}
+
+uint64_t arena_dirty_pages(struct arena *arena)
+{
+    mutex_lock(&arena->lock);
+    uint64_t pages = arena->dirty_pages;
+    mutex_unlock(&arena->lock);
+    return pages;
+}
+
 void arena_lower_mark(struct arena *arena)
 {
     mutex_lock(&arena->lock);

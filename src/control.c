@@ -3,6 +3,7 @@
 #include "poolmalloc.h"
 
 #include "config.h"
+#include "limit.h"
 #include "panic.h"
 #include "pool.h"
 #include "purge.h"
@@ -162,6 +163,11 @@ PUBLIC bool pm_trim(void)
     pool_drain_all();
     tcache_flush();
     return purge_all();
+}
+
+PUBLIC void pm_on_pressure(void (*on_pressure)(uint64_t resident_bytes, uint64_t limit_bytes))
+{
+    limit_set_callback(on_pressure);
 }
 
 PUBLIC void pm_message_hook(void (*hook)(const char *line))

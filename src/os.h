@@ -44,6 +44,9 @@ struct os_cpu_limits {
 };
 struct os_cpu_limits os_cpu_limits(void);
 
+/* The smallest memory.max or memory.high of its cgroup and those above. 0: none. */
+uint64_t os_cgroup_memory_limit(void);
+
 uint64_t os_now_ms(void); /* monotone, about 4 ms coarse, no system call where there is a vDSO */
 uint64_t os_unix_seconds(void);
 uint64_t os_random(void);

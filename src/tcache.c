@@ -3,6 +3,7 @@
 
 #include "bin.h"
 #include "config.h"
+#include "limit.h"
 #include "meta.h"
 #include "os.h"
 #include "page_map.h"
@@ -326,6 +327,7 @@ void tcache_turn_clock(void)
 {
     if (purge_poll()) {
         flush_idle_spares();
+        limit_poll();
     }
 }
 

@@ -62,6 +62,14 @@ bool pm_option_set(const char *key, const char *value);
  * Threads: any. */
 bool pm_trim(void);
 
+/* Registers a function that is called when memory comes near the limit (limit_bytes, limit:cgroup)
+ * and purging was not enough, so that the program can free something: a cache, say.
+ * on_pressure: gets the resident bytes and the limit; called within an allocating call of any
+ * thread, at most once a tick (250 ms): it must not wait for a lock that the program holds while it
+ * allocates. It may allocate and free. NULL: none.
+ * Threads: any. */
+void pm_on_pressure(void (*on_pressure)(uint64_t resident_bytes, uint64_t limit_bytes));
+
 /* Sends warnings to a function of the program instead of standard error. A fatal line goes to both.
  * hook: gets each line, NUL-terminated, without "\n"; called in the thread that found the reason,
  * no lock held; it may allocate, but not in the case of a fatal line. NULL: standard error again.
