@@ -7,6 +7,7 @@
 #include "os.h"
 #include "page_map.h"
 
+#include "address_space.h"
 #include "random.h"
 #include "test.h"
 
@@ -283,13 +284,16 @@ static void a_chunk_comes_and_goes(void)
     CU_ASSERT_EQUAL(chunk_alloc_run(again, CHUNK_PAGES, CHUNK_ORDER).clean_pages, CHUNK_PAGES);
 }
 
-/* Whichever call fails, nothing is left behind; the descriptor is used again. */
+/* Whichever call fails, no more than metadata stays behind; a chunk is far larger. */
 static void no_memory_for_a_chunk(void)
 {
+    unsigned long chunk_os_pages = CHUNK_BYTES / os_page_bytes();
+    unsigned long before = mapped_os_pages();
     struct chunk *made = NULL;
     for (unsigned calls = 0; made == NULL; calls++) {
         os_fail_after(calls, 1);
         made = chunk_create(NULL, NULL);
+        CU_ASSERT_TRUE(made != NULL || mapped_os_pages() < before + chunk_os_pages);
         CU_ASSERT_TRUE_FATAL(calls < 10);
     }
     os_fail_after(0, 0);

@@ -7,6 +7,7 @@
 #include "page_map.h"
 #include "tick.h"
 
+#include "address_space.h"
 #include "test.h"
 
 #include <sys/mman.h>
@@ -158,12 +159,15 @@ static void resize_by_moving(void)
 
 static void no_memory_for_a_block(void)
 {
+    unsigned long block_os_pages = some_bytes / os_page_bytes();
+    unsigned long before = mapped_os_pages();
     void *block = NULL;
     for (unsigned calls = 0; block == NULL; calls++) {
         os_fail_after(calls, 1);
         block = huge_alloc(some_bytes, 2 * (size_t)CHUNK_BYTES);
         CU_ASSERT_TRUE(lists_agree());
         CU_ASSERT_EQUAL(huge_blocks.count, block != NULL);
+        CU_ASSERT_TRUE(block != NULL || mapped_os_pages() < before + block_os_pages);
         CU_ASSERT_TRUE_FATAL(calls < 10);
     }
     os_fail_after(0, 0);

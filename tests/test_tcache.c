@@ -6,6 +6,8 @@
 
 #include "bin.h"
 #include "config.h"
+#include "meta.h"
+#include "os.h"
 #include "poolmalloc.h"
 #include "purge.h"
 #include "tick.h"
@@ -337,6 +339,22 @@ static void a_spent_budget(void)
     validate_everything();
 }
 
+/* Neither does a call that finds no memory for a magazine, and the budget stays right. */
+static void no_memory_for_a_magazine(void)
+{
+    take_many(1);
+    size_t reserved_bytes = budget_reserved_bytes();
+    os_fail_after(0, UINT32_MAX);
+    while (meta_alloc(1, 1) != NULL) {
+    }
+    void *block = pm_malloc(128);
+    CU_ASSERT_PTR_NOT_NULL(block);
+    CU_ASSERT_EQUAL(budget_reserved_bytes(), reserved_bytes);
+    pm_free(block);
+    os_fail_after(0, 0);
+    validate_everything();
+}
+
 /* A limit below the largest small class must not send small blocks to where runs are freed. */
 static void a_low_cached_max(void)
 {
@@ -365,6 +383,7 @@ static const struct test tests[] = {
     {"a closed cache still works", a_closed_cache_still_works},
     {"checking sees every call", checking_sees_every_call},
     {"a spent budget", a_spent_budget},
+    {"no memory for a magazine", no_memory_for_a_magazine},
     {"a low cached_max", a_low_cached_max},
     {NULL, NULL},
 };
