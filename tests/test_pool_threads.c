@@ -168,7 +168,7 @@ static void take_over_stock(bool own_stock)
     pthread_join(thread, NULL);
     get_many(idler.pool, objects, 10);
     CU_ASSERT_EQUAL(constructed, 10 + others);
-    CU_ASSERT_EQUAL(pm_pool_get_stats(idler.pool).hits, 10 + others);
+    CU_ASSERT_EQUAL(pm_pool_get_stats(idler.pool).hits, (uint64_t)(10 + others));
     put_many(idler.pool, objects, 10);
     pm_pool_put(idler.pool, own);
     pm_pool_destroy(idler.pool);
