@@ -71,7 +71,7 @@ static struct arena_block alloc_large(unsigned class, size_t bytes, unsigned ord
     if (order == 0 && bytes <= config.cached_max) {
         return (struct arena_block){tcache_alloc_slow(class, bytes), false};
     }
-    tcache_poll();
+    tcache_count_alloc(class, bytes);
     struct arena *arena = tcache_own_arena();
     if (arena == NULL) {
         return (struct arena_block){0};

@@ -23,10 +23,9 @@ static bool fetch(struct walk *walk, const void *address, void *target, size_t b
     return done;
 }
 
-/* Reads a member of a struct at an address into an object of the same type. */
+/* Reads a member of a struct at an address into an object of the same type, given by address. */
 #define FETCH_MEMBER(walk, type, address, member, target)                                          \
-    fetch(walk, (const char *)(address) + offsetof(type, member), target,                          \
-          sizeof(((type *)NULL)->member))
+    fetch(walk, (const char *)(address) + offsetof(type, member), target, sizeof(*(target)))
 
 static bool find_resident(struct walk *walk, const void *start, size_t bytes, uint8_t *pages)
 {
@@ -99,8 +98,8 @@ static void add_chunk(struct walk *walk, const char *chunk, struct stats_arena *
     uint8_t usage;
     if (FETCH_MEMBER(walk, struct chunk, chunk, base, &base) &&
         FETCH_MEMBER(walk, struct chunk, chunk, usage_list, &usage) &&
-        FETCH_MEMBER(walk, struct chunk, chunk, in_use, stats->scratch.chunk.in_use) &&
-        FETCH_MEMBER(walk, struct chunk, chunk, dirty, stats->scratch.chunk.dirty)) {
+        FETCH_MEMBER(walk, struct chunk, chunk, in_use, &stats->scratch.chunk.in_use) &&
+        FETCH_MEMBER(walk, struct chunk, chunk, dirty, &stats->scratch.chunk.dirty)) {
         arena->chunks_by_usage[usage % USAGE_LIST_COUNT]++;
         arena->chunks++;
         add_chunk_pages(walk, base, arena);

@@ -348,6 +348,16 @@ static void poll_clock(struct tcache *tcache)
     }
 }
 
+void tcache_count_alloc(unsigned class, size_t request_bytes)
+{
+    struct tcache *tcache = tcache_own();
+    if (tcache != NULL) {
+        poll_clock(tcache);
+        tcache->counts[class].slow_allocs++;
+        tcache->counts[class].request_bytes += request_bytes;
+    }
+}
+
 void tcache_poll(void)
 {
     struct tcache *tcache = tcache_own();

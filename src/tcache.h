@@ -80,6 +80,8 @@ void tcache_free_slow(unsigned class, void *block);
 
 /* For the slow calls that no cache serves: counts them towards the clock. */
 void tcache_poll(void);
+/* The same for an allocation of a normal class, and counts it for the statistics. */
+void tcache_count_alloc(unsigned class, size_t request_bytes);
 /* Does what the clock makes due, for the whole process. */
 void tcache_turn_clock(void);
 

@@ -71,13 +71,17 @@ static void counts_are_those_of_the_program(void)
 
 static void rounding_is_what_was_not_asked_for(void)
 {
-    enum { COUNT = 5000, ASKED = 1030, CLASS_BYTES = 1280 };
+    enum { COUNT = 5000, ASKED = 1030, CLASS_BYTES = 1280, LARGE_ASKED = 1100000, LARGE = 1310720 };
     for (unsigned i = 0; i < COUNT; i++) {
         CU_ASSERT_PTR_NOT_NULL(pm_malloc(ASKED));
     }
     const struct stats *stats = stats_acquire();
     CU_ASSERT_EQUAL(stats_class_rounding(stats, size_class_of(ASKED)),
                     (uint64_t)COUNT * (CLASS_BYTES - ASKED));
+    stats_release();
+    CU_ASSERT_PTR_NOT_NULL(pm_malloc(LARGE_ASKED)); /* above what is cached */
+    stats = stats_acquire();
+    CU_ASSERT_EQUAL(stats_class_rounding(stats, size_class_of(LARGE_ASKED)), LARGE - LARGE_ASKED);
     check_sums(stats);
     stats_release();
 }

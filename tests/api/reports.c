@@ -78,6 +78,9 @@ static void malloc_info_is_xml(void)
     for (const char *at = xml; (at = strchr(at, '<')) != NULL; at++) {
         const char *end = strchr(at, '>');
         CHECK(end != NULL);
+        if (end == NULL) {
+            return;
+        }
         depth += at[1] == '/' ? -1U : end[-1] == '/' ? 0 : 1;
     }
     CHECK(depth == 0);
