@@ -322,7 +322,9 @@ static void *resize(void *block, size_t new_bytes)
     }
     if (old_bytes > NORMAL_MAX_BYTES && new_bytes > NORMAL_MAX_BYTES) {
         void *resized = huge_resize(huge_of(block), new_bytes);
-        return resized != NULL ? resized : no_memory();
+        if (likely(resized != NULL)) {
+            return resized;
+        } /* no memory, or a sandbox that refuses mremap */
     }
     return move(block, old_bytes, new_bytes);
 }

@@ -45,6 +45,11 @@ void os_fail_after(unsigned calls, unsigned count)
     atomic_store(&failures_left, count);
 }
 
+unsigned os_failures_left(void)
+{
+    return atomic_load(&failures_left);
+}
+
 static bool failure_is_due(void)
 {
     if (likely(atomic_load_explicit(&failures_left, memory_order_relaxed) == 0)) {
@@ -126,7 +131,12 @@ void *os_map(size_t bytes, size_t alignment, void *hint, const char *name)
 
 bool os_unmap(void *start, size_t bytes)
 {
-    return munmap(start, align_up(bytes, os_page_bytes())) == 0;
+    bytes = align_up(bytes, os_page_bytes());
+    if (munmap(start, bytes) == 0) {
+        return true;
+    }
+    madvise(start, bytes, MADV_DONTNEED);
+    return false;
 }
 
 bool os_remap(void *start, size_t old_bytes, size_t new_bytes, void *target)

@@ -17,6 +17,8 @@ size_t os_page_bytes(void);
  * bytes: > 0, rounded up to OS pages; alignment: a power of two; hint: wanted address or NULL;
  * name: shown in /proc/PID/maps where the kernel can, a literal. */
 void *os_map(size_t bytes, size_t alignment, void *hint, const char *name);
+/* false: the kernel has no room to split a mapping; the memory is given back, the addresses are
+ * not. */
 bool os_unmap(void *start, size_t bytes);
 
 /* Resizes a mapping where it is (target NULL) or moves it over the mapping at target, which is of
@@ -78,8 +80,9 @@ void os_wait(const _Atomic uint32_t *word, uint32_t expected);
 void os_wait_ms(const _Atomic uint32_t *word, uint32_t expected, uint64_t ms);
 void os_wake(const _Atomic uint32_t *word, int count);
 
-/* For tests: the n-th call from now that maps, remaps or purges fails, and `count` after it. */
+/* For tests: after `calls` calls that map, remap or purge, the next `count` fail. */
 void os_fail_after(unsigned calls, unsigned count);
+unsigned os_failures_left(void);
 /* For tests: pretend another page size (a multiple of the real one); 0 ends it. */
 void os_pretend_page_bytes(size_t bytes);
 
