@@ -206,16 +206,21 @@ static void put_arenas(struct frame *frame, const struct top *top)
 }
 
 /* The threads with the most cached bytes, kept sorted. */
+enum { THREADS_SHOWN = 300 };
+
 struct thread_list {
+    unsigned total;
     unsigned count;
-    struct thread_view threads[FRAME_LINES];
+    struct thread_view threads[THREADS_SHOWN];
 };
 
 static void keep_thread(void *context, struct thread_view thread)
 {
     struct thread_list *list = context;
-    unsigned at = list->count < FRAME_LINES ? list->count++ : FRAME_LINES - 1;
-    if (at == FRAME_LINES - 1 && list->threads[at].cached_bytes > thread.cached_bytes) {
+    bool is_full = list->count == THREADS_SHOWN;
+    unsigned at = is_full ? THREADS_SHOWN - 1 : list->count++;
+    list->total++;
+    if (is_full && list->threads[at].cached_bytes > thread.cached_bytes) {
         return;
     }
     for (; at > 0 && list->threads[at - 1].cached_bytes < thread.cached_bytes; at--) {
@@ -242,6 +247,7 @@ static void put_threads(struct frame *frame, const struct top *top)
 {
     static struct thread_list list;
     list.count = 0;
+    list.total = 0;
     view_threads(top->view, keep_thread, &list);
     put(frame, LINE_HEAD, "  %8s %-16s %6s %10s %12s", "THREAD", "NAME", "ARENA", "CACHED",
         "SLOW CALLS");
@@ -252,6 +258,9 @@ static void put_threads(struct frame *frame, const struct top *top)
         put(frame, LINE_PLAIN, "  %8u %-16s %6u %10s %12s", thread->os_thread_id, name,
             thread->arena, show_bytes(thread->cached_bytes).text,
             show_count((double)thread->slow_calls).text);
+    }
+    if (list.total > list.count) {
+        put(frame, LINE_PLAIN, "  and %u more, with less cached", list.total - list.count);
     }
 }
 
