@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* poolmalloc trim: asks a running process to give back what it does not use, by a word in its
  * memory that the library looks at four times a second: in the slow paths of the program's own
- * calls, and in the background thread where there is one. Nothing is called in the process from
- * outside, so one that sleeps and has no background thread trims when it next allocates. */
+ * calls, and in the background thread while it is awake. Nothing is called in the process from
+ * outside, so one that sleeps trims when it next allocates. */
 #include "commands.h"
 
 #include "say.h"
@@ -16,8 +16,8 @@
 static const char help[] =
     "usage: poolmalloc trim PID\n"
     "Asks a running process to give back the memory that it does not use: free pages, and the\n"
-    "blocks in shared caches. Waits up to five seconds for it. A process that is idle and has no\n"
-    "background thread (see poolmalloc.conf(5)) does it when it next allocates or frees.\n";
+    "blocks in shared caches. Waits up to five seconds for it. A process that sleeps does it\n"
+    "when it next allocates.\n";
 
 enum { WAIT_STEPS = 100, WAIT_STEP_US = 50000 };
 
@@ -56,8 +56,7 @@ int command_trim(int argc, char **argv)
     }
     if (!wait_until_done(&view, wanted)) {
         die(EXIT_FAILED,
-            "trim: process %d has not allocated for five seconds and has no background thread; "
-            "it will trim when it next does",
+            "trim: process %d has not allocated for five seconds, it will trim when it next does",
             (int)view.process.pid);
     }
     view_update(&view);
