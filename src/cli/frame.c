@@ -35,18 +35,17 @@ struct part {
 
 enum { PART_COUNT = sizeof(FRAME_BAR_LETTERS) - 1 };
 
-/* The parts of resident memory; what nobody has written to is taken off what is in use. */
-static void make_parts(const struct stats_totals *totals, struct part *parts)
+static void make_parts(const struct view *view, struct part *parts)
 {
-    uint64_t used = totals->in_use > totals->untouched ? totals->in_use - totals->untouched : 0;
+    struct resident_parts bytes = view_parts(view);
     const struct part made[PART_COUNT] = {
-        {'u', "in use", used},
-        {'r', "rounding", totals->rounding},
-        {'c', "thread caches", totals->thread_caches},
-        {'d', "depots", totals->depots},
-        {'s', "free slots", totals->free_slots},
-        {'f', "free pages", totals->free_pages},
-        {'m', "metadata", totals->metadata},
+        {'u', "in use", bytes.in_use},
+        {'r', "rounding", bytes.rounding},
+        {'c', "thread caches", bytes.thread_caches},
+        {'d', "depots", bytes.depots},
+        {'s', "free slots", bytes.free_slots},
+        {'f', "free pages", bytes.free_pages},
+        {'m', "metadata", bytes.metadata},
     };
     memcpy(parts, made, sizeof(made));
 }
@@ -100,7 +99,7 @@ static void put_totals(struct frame *frame, const struct top *top)
     const struct stats_totals *now = &top->view->stats.totals;
     const struct stats_totals *before = &top->before.totals;
     struct part parts[PART_COUNT];
-    make_parts(now, parts);
+    make_parts(top->view, parts);
     put(frame, LINE_PLAIN, "  resident %s of %s mapped, %s live blocks in %llu chunks",
         show_bytes(now->resident).text, show_bytes(now->mapped).text,
         show_count((double)now->live_blocks).text, (unsigned long long)now->chunks);
