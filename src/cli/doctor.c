@@ -145,7 +145,7 @@ static unsigned largest_below(const struct stats *stats, class_value value, uint
     return best;
 }
 
-/* "   most of it: 320 B (36.1 MiB), 3 KiB (76 MiB)" */
+/* "   Largest by size class: 320 B (36.1 MiB, 109695 blocks), 3.0 KiB (76 MiB, ..." */
 static void put_largest(const struct stats *stats, class_value value)
 {
     uint64_t limit = UINT64_MAX;
@@ -155,7 +155,7 @@ static void put_largest(const struct stats *stats, class_value value)
             break;
         }
         limit = value(stats, class);
-        printf("%s%s (%s in %llu block%s)", i == 0 ? "   Most of it by size class: " : ", ",
+        printf("%s%s (%s, %llu block%s)", i == 0 ? "   Largest by size class: " : ", ",
                class == CLASS_HUGE ? "above 16 MiB" : show_bytes(size_class_bytes(class)).text,
                show_bytes(limit).text, (unsigned long long)stats->classes[class].live,
                stats->classes[class].live == 1 ? "" : "s");
@@ -201,18 +201,17 @@ static void find_caches(struct doctor *doctor)
 static void find_fragmentation(struct doctor *doctor)
 {
     const struct stats *stats = &doctor->view.stats;
-    if (is_worth(doctor, doctor->parts.free_slots)) {
-        begin_finding(doctor,
-                      "Fragmentation: few blocks that live on keep many pages, since the others "
-                      "around them were freed.");
-        put_largest(stats, idle_bytes);
-        printf("   'poolmalloc map %d' shows where. To change: %s\n", (int)doctor->view.process.pid,
-               stats->totals.arenas > 1 ? "arenas, smaller (now "
-                                        : "nothing here; a peak of these sizes came before.");
-        if (stats->totals.arenas > 1) {
-            printf("   %llu), lets threads share pages.\n",
-                   (unsigned long long)stats->totals.arenas);
-        }
+    if (!is_worth(doctor, doctor->parts.free_slots)) {
+        return;
+    }
+    begin_finding(doctor, "Fragmentation: some blocks live on in pages whose others were freed.");
+    put_largest(stats, idle_bytes);
+    printf("   'poolmalloc map %d' shows where.", (int)doctor->view.process.pid);
+    if (stats->totals.arenas > 1) {
+        printf(" To change: arenas, smaller (now %llu), lets\n   threads share pages.\n",
+               (unsigned long long)stats->totals.arenas);
+    } else {
+        printf(" No option changes that: there was a peak\n   of these sizes before.\n");
     }
 }
 

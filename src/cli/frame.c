@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BAR_MARGIN = 2 };
+enum { BAR_MARGIN = 2, PARTS_PER_LINE = 3 };
 
 static void put(struct frame *frame, enum line_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -75,10 +75,10 @@ static void put_parts(struct frame *frame, const struct part *parts)
     char line[FRAME_COLUMNS] = "";
     size_t length = 0;
     for (unsigned i = 0; i < PART_COUNT; i++) {
-        int printed = snprintf(line + length, sizeof(line) - length, "  %c %-13s %9s",
+        int printed = snprintf(line + length, sizeof(line) - length, "  %c %-13s%9s",
                                parts[i].letter, parts[i].label, show_bytes(parts[i].bytes).text);
         length += (size_t)printed;
-        if (i == 3 || i + 1 == PART_COUNT) {
+        if (i % PARTS_PER_LINE == PARTS_PER_LINE - 1 || i + 1 == PART_COUNT) {
             put(frame, LINE_KEY, "%s", line);
             length = 0;
         }
