@@ -10,7 +10,7 @@ declare -A packages=(
              perl time xz-utils"
     # what `make check` needs: the gates, the unit tests, the real programs
     [check]="clang clang-format clang-tidy cppcheck libcunit1-dev abigail-tools git
-             python3 libpython3.11-testsuite sqlite3 redis-server redis-tools openssl tar"
+             python3 tmux mandoc man-db libpython3.11-testsuite sqlite3 redis-server redis-tools openssl tar"
     # the peers of `make bench`
     [bench]="libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 linux-perf valgrind
              git jq lua5.4 python3 redis-server redis-tools sqlite3"

@@ -7,6 +7,7 @@ static_assert(sizeof((uint32_t[])LAYOUT_SHAPE) == LAYOUT_SHAPE_COUNT * sizeof(ui
               "every place of the shape is filled");
 
 struct layout_peak layout_peak;
+struct layout_requests layout_requests;
 
 /* Readers copy whole words, so the atomic variables are plain ones to them. */
 PUBLIC const struct layout poolmalloc_layout = {
@@ -22,4 +23,5 @@ PUBLIC const struct layout poolmalloc_layout = {
     .budget = &budget,
     .config = &config,
     .peak = &layout_peak,
+    .requests = &layout_requests,
 };

@@ -49,6 +49,12 @@ struct layout_peak {
     uint64_t allocated_bytes; /* at that moment */
 };
 
+/* What another process may ask for by writing here; ticks look at it. */
+struct layout_requests {
+    _Atomic uint32_t trims_wanted; /* relaxed: a tick later is as good */
+    _Atomic uint32_t trims_done;   /* what trims_wanted was when the last trim ended */
+};
+
 struct layout {
     char magic[LAYOUT_MAGIC_BYTES];
     uint32_t version;
@@ -62,9 +68,11 @@ struct layout {
     const struct budget *budget;
     const struct config *config;
     const struct layout_peak *peak;
+    struct layout_requests *requests;
 };
 
 extern const struct layout poolmalloc_layout;
+extern struct layout_requests layout_requests;
 extern struct layout_peak layout_peak; /* relaxed in spirit: written by one reporter at a time */
 
 /* May a reader compiled from these headers follow the roots of this layout? */

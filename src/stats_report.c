@@ -236,9 +236,19 @@ NO_SANITIZE_THREAD static bool is_new_peak(void)
     return active_bytes > layout_peak.active_bytes + layout_peak.active_bytes / PEAK_STEP_SHARE;
 }
 
+static void trim_if_asked(void)
+{
+    uint32_t wanted = atomic_load_explicit(&layout_requests.trims_wanted, memory_order_relaxed);
+    if (wanted != atomic_load_explicit(&layout_requests.trims_done, memory_order_relaxed)) {
+        purge_all();
+        atomic_store_explicit(&layout_requests.trims_done, wanted, memory_order_relaxed);
+    }
+}
+
 void stats_report_poll(uint64_t now_ms)
 {
     int saved_errno = errno;
+    trim_if_asked();
     if (!mutex_try_lock(&report.lock)) {
         return;
     }

@@ -16,7 +16,8 @@
 void stats_report_load(void);
 /* The last report, if one is wanted. */
 void stats_report_at_exit(void);
-/* Once per tick: the peak, and the report that is due. Preserves errno. */
+/* Once per tick: the trim that another process asked for, the peak, and the report that is due.
+ * Preserves errno. */
 void stats_report_poll(uint64_t now_ms);
 
 /* Collects this process's statistics. The struct is valid until stats_release. */

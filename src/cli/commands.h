@@ -9,5 +9,6 @@ int command_stats(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_map(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_trim(int argc, char **argv);
 
 #endif

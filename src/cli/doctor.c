@@ -27,6 +27,7 @@ struct doctor {
     struct view view;
     struct smaps smaps;
     struct config config;
+    struct resident_parts parts;
     uint64_t huge_page_excess; /* free pages that no block ever used, resident by huge pages */
     unsigned findings;
 };
@@ -59,21 +60,17 @@ static void put_foreign(const struct doctor *doctor, enum owner owner, const cha
 
 static void put_split(const struct doctor *doctor)
 {
-    const struct stats_totals *totals = &doctor->view.stats.totals;
+    const struct resident_parts *parts = &doctor->parts;
     char stacks[64];
-    uint64_t used = totals->in_use > totals->untouched ? totals->in_use - totals->untouched : 0;
-    uint64_t below_zero =
-        totals->untouched > totals->in_use ? totals->untouched - totals->in_use : 0;
-    put_part(doctor, " ", used, "in use by the program, as far as it was ever written to");
-    put_part(doctor, "+", totals->rounding, "rounding up to size classes");
-    put_part(doctor, "+", totals->thread_caches + totals->depots,
+    put_part(doctor, " ", parts->in_use, "in use by the program, as far as it was ever written to");
+    put_part(doctor, "+", parts->rounding, "rounding up to size classes");
+    put_part(doctor, "+", parts->thread_caches + parts->depots,
              "caches: free slots ready for threads");
-    put_part(doctor, "+", totals->free_slots > below_zero ? totals->free_slots - below_zero : 0,
-             "fragmentation: free slots between used ones");
-    put_part(doctor, "+", totals->free_pages - doctor->huge_page_excess,
+    put_part(doctor, "+", parts->free_slots, "fragmentation: free slots between used ones");
+    put_part(doctor, "+", parts->free_pages - doctor->huge_page_excess,
              "free pages, not yet purged");
     put_part(doctor, "+", doctor->huge_page_excess, "huge-page excess: resident, never used");
-    put_part(doctor, "+", totals->metadata, "metadata: the allocator's own structures");
+    put_part(doctor, "+", parts->metadata, "metadata: the allocator's own structures");
     snprintf(stacks, sizeof(stacks), "not ours: stacks of %u thread%s", doctor->smaps.stack_count,
              doctor->smaps.stack_count == 1 ? "" : "s");
     put_foreign(doctor, OWNER_FILES, "not ours: the program, its libraries, mapped files");
@@ -148,7 +145,7 @@ static unsigned largest_below(const struct stats *stats, class_value value, uint
     return best;
 }
 
-/* "   most of it: 320 B (36.1 MiB), 3 KiB (76 MiB)" */
+/* "   Largest by size class: 320 B (36.1 MiB, 109695 blocks), 3.0 KiB (76 MiB, ..." */
 static void put_largest(const struct stats *stats, class_value value)
 {
     uint64_t limit = UINT64_MAX;
@@ -158,7 +155,7 @@ static void put_largest(const struct stats *stats, class_value value)
             break;
         }
         limit = value(stats, class);
-        printf("%s%s (%s in %llu block%s)", i == 0 ? "   Most of it by size class: " : ", ",
+        printf("%s%s (%s, %llu block%s)", i == 0 ? "   Largest by size class: " : ", ",
                class == CLASS_HUGE ? "above 16 MiB" : show_bytes(size_class_bytes(class)).text,
                show_bytes(limit).text, (unsigned long long)stats->classes[class].live,
                stats->classes[class].live == 1 ? "" : "s");
@@ -169,7 +166,7 @@ static void put_largest(const struct stats *stats, class_value value)
 static void find_in_use(struct doctor *doctor)
 {
     const struct stats *stats = &doctor->view.stats;
-    if (percent(stats->totals.in_use, doctor->smaps.resident) >= MOST_PERCENT) {
+    if (percent(doctor->parts.in_use, doctor->smaps.resident) >= MOST_PERCENT) {
         begin_finding(doctor,
                       "Most of it is what the program itself holds: no option changes that.");
         put_largest(stats, live_bytes);
@@ -179,7 +176,7 @@ static void find_in_use(struct doctor *doctor)
 static void find_rounding(struct doctor *doctor)
 {
     const struct stats *stats = &doctor->view.stats;
-    if (is_worth(doctor, stats->totals.rounding)) {
+    if (is_worth(doctor, doctor->parts.rounding)) {
         begin_finding(doctor, "Requests are often a little above a size class.");
         put_largest(stats, stats_class_rounding);
         printf("   No option changes that; sizes just below a class would.\n");
@@ -190,7 +187,7 @@ static void find_caches(struct doctor *doctor)
 {
     const struct stats *stats = &doctor->view.stats;
     const struct stats_totals *totals = &stats->totals;
-    if (is_worth(doctor, totals->thread_caches + totals->depots)) {
+    if (is_worth(doctor, doctor->parts.thread_caches + doctor->parts.depots)) {
         begin_finding(doctor, "Caches hold free slots so that threads need no locks.");
         put_largest(stats, cached_bytes);
         printf("   %llu threads share a budget of %s. To change: cache_bytes (now %s) or\n"
@@ -204,26 +201,24 @@ static void find_caches(struct doctor *doctor)
 static void find_fragmentation(struct doctor *doctor)
 {
     const struct stats *stats = &doctor->view.stats;
-    if (is_worth(doctor, stats->totals.free_slots)) {
-        begin_finding(doctor,
-                      "Fragmentation: few blocks that live on keep many pages, since the others "
-                      "around them were freed.");
-        put_largest(stats, idle_bytes);
-        printf("   'poolmalloc map %d' shows where. To change: %s\n", (int)doctor->view.process.pid,
-               stats->totals.arenas > 1 ? "arenas, smaller (now "
-                                        : "nothing here; a peak of these sizes came before.");
-        if (stats->totals.arenas > 1) {
-            printf("   %llu), lets threads share pages.\n",
-                   (unsigned long long)stats->totals.arenas);
-        }
+    if (!is_worth(doctor, doctor->parts.free_slots)) {
+        return;
+    }
+    begin_finding(doctor, "Fragmentation: some blocks live on in pages whose others were freed.");
+    put_largest(stats, idle_bytes);
+    printf("   'poolmalloc map %d' shows where.", (int)doctor->view.process.pid);
+    if (stats->totals.arenas > 1) {
+        printf(" To change: arenas, smaller (now %llu), lets\n   threads share pages.\n",
+               (unsigned long long)stats->totals.arenas);
+    } else {
+        printf(" No option changes that: there was a peak\n   of these sizes before.\n");
     }
 }
 
 static void find_free_pages(struct doctor *doctor)
 {
-    const struct stats_totals *totals = &doctor->view.stats.totals;
     int pid = (int)doctor->view.process.pid;
-    uint64_t waiting = totals->free_pages - doctor->huge_page_excess;
+    uint64_t waiting = doctor->parts.free_pages - doctor->huge_page_excess;
     if (!is_worth(doctor, waiting)) {
         return;
     }
@@ -255,7 +250,7 @@ static void find_huge_pages(struct doctor *doctor)
 static void find_metadata(struct doctor *doctor)
 {
     const struct stats_totals *totals = &doctor->view.stats.totals;
-    if (is_worth(doctor, totals->metadata)) {
+    if (is_worth(doctor, doctor->parts.metadata)) {
         begin_finding(doctor, "The allocator's own structures are large beside the heap.");
         printf("   The caches of %llu threads and the descriptors of %llu chunks need them.\n"
                "   No option changes that; fewer threads would.\n",
@@ -295,6 +290,7 @@ int command_doctor(int argc, char **argv)
                       sizeof(doctor.config))) {
         die(EXIT_FAILED, "doctor: process %s has just ended", argv[1]);
     }
+    doctor.parts = view_parts(&doctor.view);
     settle(&doctor);
     printf("%s, process %d\n\n", doctor.view.process.name, (int)doctor.view.process.pid);
     put_split(&doctor);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BAR_MARGIN = 2 };
+enum { BAR_MARGIN = 2, PARTS_PER_LINE = 3 };
 
 static void put(struct frame *frame, enum line_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -35,18 +35,17 @@ struct part {
 
 enum { PART_COUNT = sizeof(FRAME_BAR_LETTERS) - 1 };
 
-/* The parts of resident memory; what nobody has written to is taken off what is in use. */
-static void make_parts(const struct stats_totals *totals, struct part *parts)
+static void make_parts(const struct view *view, struct part *parts)
 {
-    uint64_t used = totals->in_use > totals->untouched ? totals->in_use - totals->untouched : 0;
+    struct resident_parts bytes = view_parts(view);
     const struct part made[PART_COUNT] = {
-        {'u', "in use", used},
-        {'r', "rounding", totals->rounding},
-        {'c', "thread caches", totals->thread_caches},
-        {'d', "depots", totals->depots},
-        {'s', "free slots", totals->free_slots},
-        {'f', "free pages", totals->free_pages},
-        {'m', "metadata", totals->metadata},
+        {'u', "in use", bytes.in_use},
+        {'r', "rounding", bytes.rounding},
+        {'c', "thread caches", bytes.thread_caches},
+        {'d', "depots", bytes.depots},
+        {'s', "free slots", bytes.free_slots},
+        {'f', "free pages", bytes.free_pages},
+        {'m', "metadata", bytes.metadata},
     };
     memcpy(parts, made, sizeof(made));
 }
@@ -76,10 +75,10 @@ static void put_parts(struct frame *frame, const struct part *parts)
     char line[FRAME_COLUMNS] = "";
     size_t length = 0;
     for (unsigned i = 0; i < PART_COUNT; i++) {
-        int printed = snprintf(line + length, sizeof(line) - length, "  %c %-13s %9s",
+        int printed = snprintf(line + length, sizeof(line) - length, "  %c %-13s%9s",
                                parts[i].letter, parts[i].label, show_bytes(parts[i].bytes).text);
         length += (size_t)printed;
-        if (i == 3 || i + 1 == PART_COUNT) {
+        if (i % PARTS_PER_LINE == PARTS_PER_LINE - 1 || i + 1 == PART_COUNT) {
             put(frame, LINE_KEY, "%s", line);
             length = 0;
         }
@@ -100,7 +99,7 @@ static void put_totals(struct frame *frame, const struct top *top)
     const struct stats_totals *now = &top->view->stats.totals;
     const struct stats_totals *before = &top->before.totals;
     struct part parts[PART_COUNT];
-    make_parts(now, parts);
+    make_parts(top->view, parts);
     put(frame, LINE_PLAIN, "  resident %s of %s mapped, %s live blocks in %llu chunks",
         show_bytes(now->resident).text, show_bytes(now->mapped).text,
         show_count((double)now->live_blocks).text, (unsigned long long)now->chunks);
@@ -206,16 +205,21 @@ static void put_arenas(struct frame *frame, const struct top *top)
 }
 
 /* The threads with the most cached bytes, kept sorted. */
+enum { THREADS_SHOWN = 300 };
+
 struct thread_list {
+    unsigned total;
     unsigned count;
-    struct thread_view threads[FRAME_LINES];
+    struct thread_view threads[THREADS_SHOWN];
 };
 
 static void keep_thread(void *context, struct thread_view thread)
 {
     struct thread_list *list = context;
-    unsigned at = list->count < FRAME_LINES ? list->count++ : FRAME_LINES - 1;
-    if (at == FRAME_LINES - 1 && list->threads[at].cached_bytes > thread.cached_bytes) {
+    bool is_full = list->count == THREADS_SHOWN;
+    unsigned at = is_full ? THREADS_SHOWN - 1 : list->count++;
+    list->total++;
+    if (is_full && list->threads[at].cached_bytes > thread.cached_bytes) {
         return;
     }
     for (; at > 0 && list->threads[at - 1].cached_bytes < thread.cached_bytes; at--) {
@@ -242,6 +246,7 @@ static void put_threads(struct frame *frame, const struct top *top)
 {
     static struct thread_list list;
     list.count = 0;
+    list.total = 0;
     view_threads(top->view, keep_thread, &list);
     put(frame, LINE_HEAD, "  %8s %-16s %6s %10s %12s", "THREAD", "NAME", "ARENA", "CACHED",
         "SLOW CALLS");
@@ -252,6 +257,9 @@ static void put_threads(struct frame *frame, const struct top *top)
         put(frame, LINE_PLAIN, "  %8u %-16s %6u %10s %12s", thread->os_thread_id, name,
             thread->arena, show_bytes(thread->cached_bytes).text,
             show_count((double)thread->slow_calls).text);
+    }
+    if (list.total > list.count) {
+        put(frame, LINE_PLAIN, "  and %u more, with less cached", list.total - list.count);
     }
 }
 

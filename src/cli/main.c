@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"top", command_top, "PID", "the same, live"},
     {"map", command_map, "PID [FILE]", "its heap as a picture, an HTML page"},
     {"doctor", command_doctor, "PID", "what its memory is used for, and what to change"},
+    {"trim", command_trim, "PID", "ask it to give back what it does not use"},
 };
 
 static void print_help(FILE *out)

@@ -80,6 +80,34 @@ bool view_update(struct view *view)
     return process_is_alive(&view->process);
 }
 
+static void take_off(uint64_t *untouched, uint64_t *part)
+{
+    uint64_t taken = *untouched < *part ? *untouched : *part;
+    *untouched -= taken;
+    *part -= taken;
+}
+
+struct resident_parts view_parts(const struct view *view)
+{
+    const struct stats_totals *totals = &view->stats.totals;
+    struct resident_parts parts = {
+        .in_use = totals->in_use,
+        .rounding = totals->rounding,
+        .free_slots = totals->free_slots,
+        .depots = totals->depots,
+        .thread_caches = totals->thread_caches,
+        .free_pages = totals->free_pages,
+        .metadata = totals->metadata,
+    };
+    uint64_t untouched = totals->untouched;
+    take_off(&untouched, &parts.in_use);
+    take_off(&untouched, &parts.rounding);
+    take_off(&untouched, &parts.free_slots);
+    take_off(&untouched, &parts.depots);
+    take_off(&untouched, &parts.thread_caches);
+    return parts;
+}
+
 /* ---- Chunks and huge blocks -------------------------------------------------------------- */
 
 #define READ_MEMBER(view, type, address, member, target)                                           \

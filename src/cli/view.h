@@ -23,6 +23,19 @@ void view_open(struct view *view, const char *command, const char *pid_text);
 /* Collects the statistics anew. false: the process is gone. */
 bool view_update(struct view *view);
 
+/* The parts of the allocator's resident memory: they add up to it. What was handed out but never
+ * written to is taken off the part that it must belong to most likely. */
+struct resident_parts {
+    uint64_t in_use;
+    uint64_t rounding;
+    uint64_t free_slots;
+    uint64_t depots;
+    uint64_t thread_caches;
+    uint64_t free_pages;
+    uint64_t metadata;
+};
+struct resident_parts view_parts(const struct view *view);
+
 /* What a chunk's descriptor says, without its slots' bitmaps. */
 struct chunk_view {
     unsigned arena;

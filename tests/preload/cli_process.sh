@@ -4,7 +4,7 @@
 # the kernel says, and what cannot be looked into is told in one line.
 source "${BASH_SOURCE%/*}/lib/cli.bash"
 need gcc python3
-commands=(stats doctor map "top --once")
+commands=(stats doctor map "top --once" trim)
 
 # Bytes: the resident memory of a process by the kernel, and by the split of `doctor`.
 cat >"$work/adds_up.py" <<'SCRIPT'
@@ -62,7 +62,7 @@ for threads in 1 2000; do
     expect "$threads threads: top" 0 'CLASS +PAGES' "$tool" top --once $started
     expect "$threads threads: its arenas" 0 '^ +0 +[0-9]+ +[0-9]+ ' \
         "$tool" top --once --table=arenas -d 0.2 $started
-    expect "$threads threads: its threads" 0 "^ +$started +threads " \
+    expect "$threads threads: its threads" 0 '^ +[0-9]+ +threads +[01] +[0-9.]+ K?i?B' \
         "$tool" top --once --table=threads -d 0.2 $started
     expect "$threads threads: map's file" 0 'chunks' "$tool" map $started "$work/map.html"
     stop && verdict "$threads threads: it went on" ok || verdict "$threads threads: it went on" FAIL
@@ -83,6 +83,41 @@ done
 strip "$work/archive"
 start "$work/archive" 1
 complains "stripped" 1 'symbols were stripped|does not run on the library' "$tool" stats $started
+stop
+
+# ---- trim ----------------------------------------------------------------------------------------
+# 64 MiB are freed at the word; with decay off they stay until the process is asked.
+cat >"$work/grows.c" <<'SOURCE'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(void)
+{
+    static void *blocks[1024];
+    for (int i = 0; i < 1024; i++) memset(blocks[i] = malloc(65536), 1, 65536);
+    for (int i = 0; i < 1024; i++) free(blocks[i]);
+    puts("ready"), fflush(stdout);
+    if (getenv("BUSY")) for (int i = 0; i < 3000; i++) {
+        for (int j = 0; j < 64; j++) blocks[j] = malloc(100000 + 1000 * j);
+        for (int j = 0; j < 64; j++) free(blocks[j]);
+        usleep(1000);
+    }
+    getchar();
+    return 0;
+}
+SOURCE
+build grows "$work/grows.c"
+BUSY=1 start "$tool" run -o decay_ms:never,cached_max:32768 "$work/grows"
+expect "trim: much is resident" 0 '^= resident +[67][0-9]\.' "$tool" stats --short $started
+expect "trim" 0 '[67][0-9]\.[0-9] MiB resident before, ([12]?[0-9]\.[0-9] MiB|[0-9]+ KiB) now' "$tool" trim $started
+stop
+start "$tool" run -o background_thread:off,decay_ms:never "$work/grows"
+complains "trim: an idle process" 1 'has not allocated for five seconds' "$tool" trim $started
+stop
+start "$tool" run -o background_thread:on,decay_ms:never,cached_max:32768 "$work/grows"
+expect "trim: by the background thread" 0 'resident before, ([0-9]\.[0-9] MiB|[0-9]+ KiB) now' \
+    "$tool" trim $started
 stop
 
 # ---- What cannot be looked into ------------------------------------------------------------------
@@ -122,7 +157,7 @@ if ((EUID == 0)) && command -v setpriv >/dev/null; then
     start "$tool" run "$work/threads" 1
     chmod 755 "$work"
     cp "$tool" "$work/tool"
-    for command in stats doctor "map" "top --once"; do
+    for command in "${commands[@]}"; do
         complains "$command: another user's" 1 "may not read process $started .* of root" \
             setpriv --reuid=65534 --regid=65534 --clear-groups "$work/tool" $command $started
     done
