@@ -62,7 +62,7 @@ static inline struct magazine *magazine_pop(struct __cds_lfs_stack *stack)
     return first;
 }
 
-/* An empty magazine. capacity: 1 .. 128. NULL: out of memory. */
+/* An empty magazine. capacity: 1 to 2^MAGAZINE_ROOM_LOG2_MAX. NULL: out of memory. */
 struct magazine *magazine_create(unsigned capacity);
 void magazine_destroy(struct magazine *magazine);
 
