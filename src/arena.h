@@ -12,11 +12,11 @@
  * from there.
  *
  * An arena wants attention at once, not only when time has passed, so that memory does not grow
- * for nothing: when its resident pages are 1/16 above where they were at the last time (a step of
- * growth, a tick like those of the clock); and when it is mostly garbage, with more pages free and
- * dirty than used, and more than 64 MiB of them.
+ * for nothing: when its resident pages are 1/16 and 2 MiB above where they were at the last time (a
+ * step of growth, a tick like those of the clock; ticks let that mark sink); and when it is mostly
+ * garbage, with more pages free and dirty than used, and more than 64 MiB of them.
  *
- * Locks: `lock` guards the chunk lists and, in chunks.h's words, the chunks. A bin's lock guards
+ * Locks: `lock` guards the chunk lists and, in chunk.h's words, the chunks. A bin's lock guards
  * its subpages. Order: bin, then arena; no two of a kind at once.
  *
  * Fork: what a lock guards has an epoch. When a forked child finds a lock held by a thread that is
@@ -63,7 +63,7 @@ struct arena {
     uint32_t chunk_count;           /* mapped, of any epoch */
     uint64_t used_pages;            /* in runs and subpages */
     uint64_t dirty_pages;           /* free and dirty */
-    uint64_t resident_mark;         /* pages in use or dirty at the last step of growth */
+    uint64_t resident_mark;         /* growth is counted from here, see above */
     uint64_t purged_bytes;          /* since the start */
     uint64_t purge_calls;           /* since the start */
     uint32_t run_count[CLASS_HUGE]; /* subpages and normal runs in use, by class */

@@ -2,7 +2,7 @@
 /* Slots between an arena's bitmaps and a magazine: refill and flush.
  *
  * Refill takes the free slots of the bin's first subpages, lowest address of each first, and cuts
- * new subpages when there is none. A subpage that gets its first free slot back becomes the first
+ * a new subpage when there is none. A subpage that gets its first free slot back becomes the first
  * of its bin: nearly full ones are filled again, sparse ones drain and leave.
  * Flush sets bits, neighbours under one look-up and a whole magazine under one lock where its
  * slots belong to one arena. A bit that is set already, or an address that is no slot, ends the
@@ -14,9 +14,8 @@
 
 #include "arena.h"
 
-/* Writes up to `wanted` slots of a small class downwards from slots_end; the lowest is last
- * written, so it lies on top of a stack that begins at slots_end - returned count ... reversed.
- * Returns how many; 0: out of memory. */
+/* Writes up to `wanted` slots of a small class downwards from slots_end, so that the lowest address
+ * is on top of a stack that ends there. Returns how many; 0: out of memory. */
 unsigned bin_refill(struct arena *arena, unsigned class, void **slots_end, unsigned wanted);
 
 /* Gives slots of a small class, or runs of a normal one, back to the arenas they came from. */

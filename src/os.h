@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* All that the allocator asks of the kernel. The only module that includes <sys/mman.h>.
+/* All that the allocator asks of the kernel. The only module of the library with <sys/mman.h>.
  *
  * Nothing here allocates. Functions that return a pointer return NULL on failure, those that
  * return a bool return false; errno may change, callers that must preserve it save it. */

@@ -10,6 +10,9 @@
  * Bins that nobody used for a whole step are purged inside their subpages too: of a long array of
  * small blocks with few survivors, only the OS pages that hold survivors stay.
  *
+ * Each tick sets the byte budget of caches and lets every arena's mark of growth sink; each step of
+ * decay unmaps what huge.h kept for long enough. Growth is a tick of its own, see arena.h.
+ *
  * Locks: one purger at a time, which others do not wait for. */
 #ifndef POOLMALLOC_PURGE_H
 #define POOLMALLOC_PURGE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The process's tick: a counter that slow paths advance about four times a second. What is unused
- * for two ticks is let go (caches, depots, object pools). Listeners poll the counter; nothing is
- * ever called back, so a tick cannot run user code under a user's lock. */
+/* The process's tick: a counter that slow paths advance about four times a second, and more often
+ * while memory grows (arena.h). What is unused for two ticks is let go (caches, depots, object
+ * pools). Listeners poll the counter; nothing of the program's is ever called back, so a tick
+ * cannot run user code under a user's lock. */
 #ifndef POOLMALLOC_TICK_H
 #define POOLMALLOC_TICK_H
 

@@ -29,8 +29,9 @@ extern "C" {
 /* ---- Object pools ---------------------------------------------------------------------------
  *
  * A pool keeps what is put and hands it out again; what was put last comes first. What nobody
- * wanted for two ticks of the process (a quarter of a second each) is let go: by the next call of
- * any pool, or, when its pool has callbacks to be run for it, by the next call of that pool. */
+ * wanted for two ticks of the process (a quarter of a second each, less while memory grows) is let
+ * go: by the next call of any pool, or, when its pool has callbacks to be run for it, by the next
+ * call of that pool. */
 
 typedef struct pm_pool pm_pool;
 
