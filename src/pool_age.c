@@ -75,9 +75,8 @@ static void thread_exit(void *pools)
     pm_free(table);
 }
 
-__attribute__((constructor)) static void install_handlers(void)
+__attribute__((constructor)) static void install_handler(void)
 {
-    tcache_on_pools_exit = thread_exit;
     pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
@@ -124,6 +123,9 @@ static struct pm_pool *add_struct(void) REQUIRES(registry.lock)
     }
     struct pm_pool *pool = pm_aligned_alloc(LOCAL_ALIGNMENT, sizeof(*pool));
     if (pool != NULL) {
+        if (registry.count == 0) {
+            tcache_on_pools_exit = thread_exit; /* a constructor might come too late */
+        }
         memset(pool, 0, sizeof(*pool));
         pool->index = registry.count;
         registry.pools[registry.count] = pool;
