@@ -2,8 +2,6 @@
 #include "pool.h"
 
 #include "bits.h"
-#include "misuse.h"
-#include "panic.h"
 
 #include <errno.h>
 #include <string.h>
@@ -42,7 +40,7 @@ NOINLINE static void *get_slow(struct pm_pool *pool)
         return fixed_get(pool->fixed);
     }
     if (pool->state == POOL_DESTROYED) {
-        panic_at(FATAL_POOL_DESTROYED, pool, 0, NULL);
+        pool_use_after_destroy(pool);
     }
     pool_notice_tick(pool);
     struct pool_local *local = pool_local_ready(pool);
@@ -100,7 +98,7 @@ NOINLINE static void put_slow(struct pm_pool *pool, void *object)
     if (pool->state == POOL_FIXED) {
         fixed_put(pool->fixed, object);
     } else if (pool->state == POOL_DESTROYED) {
-        panic_at(FATAL_POOL_DESTROYED, pool, 0, NULL);
+        pool_use_after_destroy(pool);
     } else {
         pool_notice_tick(pool);
         if (!store(pool, object)) {
@@ -219,6 +217,9 @@ static uint64_t sum(const struct pm_pool *pool, enum pool_count which)
 
 PUBLIC pm_pool_stats pm_pool_get_stats(const pm_pool *pool)
 {
+    if (pool->state == POOL_DESTROYED) {
+        pool_use_after_destroy(pool);
+    }
     if (pool->state == POOL_FIXED) {
         return fixed_stats(pool->fixed);
     }

@@ -47,6 +47,9 @@ static inline unsigned pool_fresh(const struct pm_pool *pool)
     return atomic_load_explicit(&pool->generation, memory_order_relaxed) & 1;
 }
 
+/* Ends the process. */
+COLD NORETURN void pool_use_after_destroy(const struct pm_pool *pool);
+
 /* pool_stock.c: the objects. */
 
 /* local: or NULL, then the pool's own counter. */

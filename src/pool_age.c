@@ -80,6 +80,11 @@ __attribute__((constructor)) static void install_handler(void)
     pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
+void pool_use_after_destroy(const struct pm_pool *pool)
+{
+    panic_at(FATAL_POOL_DESTROYED, pool, 0, NULL);
+}
+
 /* ---- Registry ------------------------------------------------------------------------------- */
 
 static struct pm_pool *reuse_struct(void) REQUIRES(registry.lock)
@@ -170,7 +175,7 @@ void pool_unregister(struct pm_pool *pool)
     registry.destroyed++;
     mutex_unlock(&registry.lock);
     if (!was_live) {
-        panic_at(FATAL_POOL_DESTROYED, pool, 0, NULL);
+        pool_use_after_destroy(pool);
     }
 }
 
@@ -339,7 +344,10 @@ struct pool_local *pool_local_ready(struct pm_pool *pool)
 
 PUBLIC void pm_pool_drain(pm_pool *pool)
 {
-    if (pool->state != POOL_LIVE) {
+    if (pool->state == POOL_DESTROYED) {
+        pool_use_after_destroy(pool);
+    }
+    if (pool->state == POOL_FIXED) {
         return;
     }
     if (!mutex_try_lock(&pool->age_lock)) {

@@ -251,12 +251,28 @@ static void destroy_destroyed(void)
     pm_pool_destroy(pool);
 }
 
+static void drain_destroyed(void)
+{
+    pm_pool *pool = pm_pool_create(&counted_objects);
+    pm_pool_destroy(pool);
+    pm_pool_drain(pool);
+}
+
+static void count_destroyed(void)
+{
+    pm_pool *pool = pm_pool_create(&counted_objects);
+    pm_pool_destroy(pool);
+    (void)pm_pool_get_stats(pool);
+}
+
 static void destroyed_pool_is_fatal(void)
 {
     const char *expected = "poolmalloc: fatal: object pool used after destroy: ";
     CU_ASSERT_TRUE(dies_saying(use_destroyed, expected, ""));
     CU_ASSERT_TRUE(dies_saying(put_destroyed, expected, ""));
     CU_ASSERT_TRUE(dies_saying(destroy_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(drain_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(count_destroyed, expected, ""));
     pm_pool_destroy(NULL);
 }
 
