@@ -24,14 +24,14 @@ struct option {
     uint64_t *value;
     enum value_kind kind;
     uint64_t most;        /* largest number taken */
-    const char *names[4]; /* VALUE_NAME: the value is the index */
+    const char *names[4]; /* VALUE_NAME: the value is the index; names past `most` begin anew */
 };
 
 #define SWITCH(key)                                                                                \
     {                                                                                              \
 #key, &config.key, VALUE_NAME, 1,                                                          \
         {                                                                                          \
-            "false", "true"                                                                        \
+            "false", "true", "0", "1"                                                              \
         }                                                                                          \
     }
 
@@ -113,7 +113,7 @@ static bool parse_name(const struct option *option, const char *value, uint64_t 
 {
     for (unsigned i = 0; i < 4 && option->names[i] != NULL; i++) {
         if (strcmp(option->names[i], value) == 0) {
-            *number = i;
+            *number = i % (option->most + 1);
             return true;
         }
     }

@@ -38,9 +38,10 @@ __attribute__((constructor)) static void start(void)
     background_on_start();
 }
 
-/* Slots that were freed twice and still lie in the cache are found here at the latest. */
+/* Slots that were freed twice and still lie in this thread's cache or in depots are found here. */
 __attribute__((destructor)) static void finish(void)
 {
     stats_report_at_exit();
     tcache_flush();
+    purge_depots();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "misuse.h"
 
-#include "os.h"
+#include "config.h"
 #include "panic.h"
 #include "poolmalloc.h"
 
@@ -11,10 +11,10 @@
 static _Atomic bool checking;
 static _Atomic uint64_t misuse_count;
 
-__attribute__((constructor)) static void read_environment(void)
+__attribute__((constructor)) static void read_options(void)
 {
-    const char *value = os_environment("POOLMALLOC_CHECK");
-    if (value != NULL && value[0] == '1') {
+    config_load();
+    if (config.check) {
         pm_set_checking(true);
     }
 }

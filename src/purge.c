@@ -320,6 +320,15 @@ void purge_wanted(void)
     mutex_unlock(&purger.lock);
 }
 
+void purge_depots(void)
+{
+    if (mutex_try_lock(&purger.lock)) {
+        age_depots();
+        age_depots();
+        mutex_unlock(&purger.lock);
+    }
+}
+
 bool purge_all(void)
 {
     uint64_t before = 0;

@@ -35,6 +35,9 @@ extern void (*purge_after_tick)(uint64_t now_ms);
 /* Purges the arenas that want it, see arena.h. Does nothing while another thread purges. */
 void purge_wanted(void);
 
+/* Hands all that lies in depots to the bitmaps, unless another thread purges. */
+void purge_depots(void);
+
 /* Gives back all that depots and free pages hold, now. true: something was given back. */
 bool purge_all(void);
 

@@ -198,7 +198,7 @@ static const struct misuse misuses[] = {
     MISUSE(double_free, WHEN_FLUSHED, AT_ONCE),
     MISUSE(double_free_after_other_frees, WHEN_FLUSHED, AT_ONCE),
     MISUSE(double_free_after_realloc, WHEN_FLUSHED, AT_ONCE),
-    MISUSE(double_free_from_another_thread, NEVER, AT_ONCE),
+    MISUSE(double_free_from_another_thread, WHEN_FLUSHED, AT_ONCE),
     MISUSE(double_free_after_reuse, NEVER, NEVER),
     MISUSE(double_free_of_a_run, WHEN_FLUSHED, AT_ONCE),
     MISUSE(double_free_of_a_long_run, AT_ONCE, AT_ONCE),

@@ -90,7 +90,7 @@ static void bad_values_change_nothing(void)
         {"limit", "1", 0},
         {"background_thread", "true", 0},
         {"foreign", "", 0},
-        {"check", "1", 0},
+        {"check", "2", 0},
         {"check", "TRUE", 0},
     };
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {

@@ -168,7 +168,7 @@ void pm_tiers_destroy(pm_tiers *tiers);
  *
  * Misuse of a live pool or buffer (released or put back too often, used when it is no longer held)
  * ends the process with one line when checking is on, and is counted and ignored otherwise.
- * Checking starts on if POOLMALLOC_CHECK=1 is in the environment. */
+ * Checking starts on with the option check:true (POOLMALLOC_CHECK=true). */
 
 void pm_set_checking(bool on);
 uint64_t pm_misuse_count(void);
