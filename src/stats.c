@@ -179,6 +179,7 @@ static void add_arenas(struct walk *walk)
 {
     struct stats_totals *totals = &walk->stats->totals;
     struct arena_limit limit;
+    uint8_t is_configured; /* a byte that may be anything, so no bool yet */
     uint32_t count;
     if (!FETCH_MEMBER(walk, struct arena_table, walk->layout->arenas, count, &count) ||
         !FETCH_MEMBER(walk, struct arena_table, walk->layout->arenas, limit, &limit)) {
@@ -188,7 +189,8 @@ static void add_arenas(struct walk *walk)
     totals->arenas_allowed = limit.count;
     totals->affinity_cpus = limit.affinity_cpus;
     totals->quota_cpus = limit.quota_cpus;
-    walk->stats->arena_count_is_configured = limit.is_configured;
+    memcpy(&is_configured, &limit.is_configured, sizeof(is_configured));
+    walk->stats->arena_count_is_configured = is_configured != 0;
     for (unsigned i = 0; i < totals->arenas; i++) {
         add_arena(walk, i);
     }
