@@ -152,6 +152,7 @@ static void add_arena(struct walk *walk, unsigned index)
     struct stats *stats = walk->stats;
     struct stats_arena *totals = &stats->arenas[index];
     const char *address;
+    memset(totals, 0, sizeof(*totals));
     if (!fetch(walk, &walk->layout->arenas->all[index], &address, sizeof(address)) ||
         !fetch(walk, address, &stats->scratch.arena, sizeof(stats->scratch.arena))) {
         return;
@@ -416,8 +417,10 @@ static void add_process(struct walk *walk)
 bool stats_collect(struct stats *stats, const struct layout *layout, struct reader *reader)
 {
     struct walk walk = {.stats = stats, .layout = layout, .reader = reader, .is_complete = true};
-    memset(stats, 0, sizeof(*stats));
+    memset(&stats->totals, 0, sizeof(stats->totals));
+    memset(stats->classes, 0, sizeof(stats->classes));
     stats->residency_is_known = true;
+    stats->arena_count_is_configured = false;
     add_arenas(&walk);
     add_tcaches(&walk);
     add_huge(&walk);

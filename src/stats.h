@@ -94,9 +94,9 @@ enum { STATS_RESIDENT_PAGES = 4096, STATS_LEAVES_PER_READ = 512 };
 struct stats {
     struct stats_totals totals;
     struct stats_class classes[CLASS_COUNT];
-    struct stats_arena arenas[ARENA_MAX_COUNT];
-    uint64_t process_id;   /* filled in by the caller, like unix_seconds */
-    uint64_t unix_seconds; /* when */
+    struct stats_arena arenas[ARENA_MAX_COUNT]; /* the first totals.arenas; others are left alone */
+    uint64_t process_id;                        /* filled in by the caller, like unix_seconds */
+    uint64_t unix_seconds;                      /* when */
     bool residency_is_known;
     bool arena_count_is_configured;
     /* The collector's working memory, kept off the stack: it may run on a small one. */
