@@ -5,6 +5,7 @@
 #include "panic.h"
 #include "purge.h"
 #include "report_file.h"
+#include "stats.h"
 
 #include <errno.h>
 #include <unistd.h>
