@@ -68,10 +68,11 @@ static struct text terminated(struct text text)
     return text;
 }
 
+/* A link is not looked through: /dev/stdout must never be renamed away. */
 static bool is_special(const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+    return lstat(path, &status) == 0 && !S_ISREG(status.st_mode);
 }
 
 bool report_file_open(struct report_file *file, const char *pattern)
@@ -99,7 +100,7 @@ bool report_file_open(struct report_file *file, const char *pattern)
         file->is_temporary
             ? open(file->temporary_path,
                    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, FILE_MODE)
-            : open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+            : open(file->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     return file->descriptor >= 0;
 }
 

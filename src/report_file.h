@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A file that appears whole or not at all: written under a temporary name beside it, then renamed.
- * What is there and is no regular file (a terminal, a pipe, /dev/stdout) is written to directly.
- * No allocation, no lock: good in a signal handler. */
+ * What is there and is no regular file (a terminal, a pipe, a link such as /dev/stdout) is appended
+ * to. No allocation, no lock: good in a signal handler. */
 #ifndef POOLMALLOC_REPORT_FILE_H
 #define POOLMALLOC_REPORT_FILE_H
 

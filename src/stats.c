@@ -10,9 +10,7 @@ struct walk {
     struct stats *stats;
     const struct layout *layout;
     struct reader *reader;
-    uint64_t used_resident; /* bytes of chunks' pages in use that are resident */
-    uint64_t huge_resident; /* of huge blocks */
-    uint64_t free_resident; /* bytes of free pages that are resident */
+    struct stats_found found;
     bool is_complete;
 };
 
@@ -85,7 +83,7 @@ static void add_chunk_pages(struct walk *walk, const char *base, struct stats_ar
         uint64_t resident = is_known              ? page_resident_bytes(walk, pages, i)
                             : is_used || is_dirty ? PAGE_BYTES
                                                   : 0;
-        *(is_used ? &walk->used_resident : &walk->free_resident) += resident;
+        *(is_used ? &walk->found.used_resident : &walk->found.free_resident) += resident;
         arena->free_pages_bytes += is_used ? 0 : resident;
         stats->totals.dirty += is_dirty && !is_used ? PAGE_BYTES : 0;
     }
@@ -152,6 +150,7 @@ static void add_arena(struct walk *walk, unsigned index)
     struct stats *stats = walk->stats;
     struct stats_arena *totals = &stats->arenas[index];
     const char *address;
+    memset(totals, 0, sizeof(*totals));
     if (!fetch(walk, &walk->layout->arenas->all[index], &address, sizeof(address)) ||
         !fetch(walk, address, &stats->scratch.arena, sizeof(stats->scratch.arena))) {
         return;
@@ -179,6 +178,7 @@ static void add_arenas(struct walk *walk)
 {
     struct stats_totals *totals = &walk->stats->totals;
     struct arena_limit limit;
+    uint8_t is_configured; /* a byte that may be anything, so no bool yet */
     uint32_t count;
     if (!FETCH_MEMBER(walk, struct arena_table, walk->layout->arenas, count, &count) ||
         !FETCH_MEMBER(walk, struct arena_table, walk->layout->arenas, limit, &limit)) {
@@ -188,7 +188,8 @@ static void add_arenas(struct walk *walk)
     totals->arenas_allowed = limit.count;
     totals->affinity_cpus = limit.affinity_cpus;
     totals->quota_cpus = limit.quota_cpus;
-    walk->stats->arena_count_is_configured = limit.is_configured;
+    memcpy(&is_configured, &limit.is_configured, sizeof(is_configured));
+    walk->stats->arena_count_is_configured = is_configured != 0;
     for (unsigned i = 0; i < totals->arenas; i++) {
         add_arena(walk, i);
     }
@@ -263,7 +264,7 @@ static void add_huge(struct walk *walk)
         }
         stats->classes[CLASS_HUGE].runs++;
         stats->totals.huge += huge.bytes;
-        walk->huge_resident += resident_bytes(walk, huge.start, huge.bytes, huge.bytes);
+        walk->found.huge_resident += resident_bytes(walk, huge.start, huge.bytes, huge.bytes);
         node = (const char *)huge.link.next;
     }
 }
@@ -309,91 +310,7 @@ static void add_page_map(struct walk *walk)
     }
 }
 
-/* ---- Sums -------------------------------------------------------------------------------- */
-
-static uint64_t take(uint64_t *rest, uint64_t wanted)
-{
-    uint64_t taken = wanted < *rest ? wanted : *rest;
-    *rest -= taken;
-    return taken;
-}
-
-uint64_t stats_class_rounding(const struct stats *stats, unsigned class)
-{
-    const struct stats_class *counts = &stats->classes[class];
-    uint64_t bytes = size_class_bytes(class);
-    if (counts->slow_allocs == 0) {
-        return 0;
-    }
-    uint64_t sixteenths = counts->request_bytes * 16 / counts->slow_allocs;
-    uint64_t requested = counts->live * sixteenths / 16;
-    return requested < counts->live * bytes ? counts->live * bytes - requested : 0;
-}
-
-/* What is not free, cached or in a depot is live: counts that were read at different moments then
- * still add up. */
-static void settle_class(struct stats *stats, unsigned class)
-{
-    const struct size_class *shape = &size_classes[class];
-    struct stats_class *counts = &stats->classes[class];
-    struct stats_totals *totals = &stats->totals;
-    uint64_t run_bytes = counts->runs * shape->run_pages * PAGE_BYTES;
-    uint64_t rest = counts->runs * shape->slot_count;
-    uint64_t tail_bytes = run_bytes - rest * shape->bytes;
-    counts->free_slots = take(&rest, counts->free_slots);
-    counts->depot_slots = take(&rest, counts->depot_slots);
-    counts->cached_slots = take(&rest, counts->cached_slots);
-    counts->live = rest;
-    totals->active += run_bytes;
-    totals->free_slots += counts->free_slots * shape->bytes + tail_bytes;
-    totals->depots += counts->depot_slots * shape->bytes;
-    totals->thread_caches += counts->cached_slots * shape->bytes;
-    totals->allocated += rest * shape->bytes;
-    totals->rounding += stats_class_rounding(stats, class);
-    totals->slow_allocs += counts->slow_allocs;
-    totals->slow_frees += counts->slow_frees;
-    totals->refills += counts->refills;
-    totals->flushes += counts->flushes;
-    totals->lock_waits += counts->lock_waits;
-    totals->live_blocks += counts->live;
-}
-
-static void settle_classes(struct stats *stats)
-{
-    struct stats_totals *totals = &stats->totals;
-    for (unsigned class = 1; class < CLASS_HUGE; class ++) {
-        settle_class(stats, class);
-    }
-    struct stats_class *huge = &stats->classes[CLASS_HUGE];
-    huge->live = huge->runs;
-    totals->live_blocks += huge->live;
-    totals->allocated += totals->huge;
-    totals->active += totals->huge;
-    totals->in_use = totals->allocated - totals->rounding;
-}
-
-static uint64_t surplus(uint64_t whole, uint64_t part)
-{
-    return whole > part ? whole - part : 0;
-}
-
-/* Pages that a purge has just taken count as in use in bitmaps but as no class's: they are free. */
-static void settle_pages(struct walk *walk)
-{
-    struct stats_totals *totals = &walk->stats->totals;
-    uint64_t run_bytes = totals->active - totals->huge;
-    uint64_t run_untouched = surplus(run_bytes, walk->used_resident);
-    uint64_t chunk_resident = walk->used_resident + walk->free_resident;
-    totals->untouched_huge = surplus(totals->huge, walk->huge_resident);
-    totals->untouched = run_untouched + totals->untouched_huge;
-    totals->free_pages = surplus(chunk_resident, run_bytes - run_untouched);
-    totals->resident = totals->active - totals->untouched + totals->free_pages + totals->metadata;
-    totals->mapped = totals->chunks * CHUNK_BYTES + totals->huge + totals->metadata_mapped;
-    if (totals->mapped < totals->resident) {
-        totals->mapped = totals->resident; /* a chunk was mapped between two reads */
-    }
-    totals->retained = totals->mapped - totals->resident;
-}
+/* ---- The whole --------------------------------------------------------------------------- */
 
 static void add_process(struct walk *walk)
 {
@@ -414,15 +331,16 @@ static void add_process(struct walk *walk)
 bool stats_collect(struct stats *stats, const struct layout *layout, struct reader *reader)
 {
     struct walk walk = {.stats = stats, .layout = layout, .reader = reader, .is_complete = true};
-    memset(stats, 0, sizeof(*stats));
+    memset(&stats->totals, 0, sizeof(stats->totals));
+    memset(stats->classes, 0, sizeof(stats->classes));
     stats->residency_is_known = true;
+    stats->arena_count_is_configured = false;
     add_arenas(&walk);
     add_tcaches(&walk);
     add_huge(&walk);
     add_metadata_regions(&walk);
     add_page_map(&walk);
-    settle_classes(stats);
-    settle_pages(&walk);
+    stats_settle(stats, &walk.found);
     add_process(&walk);
     return walk.is_complete;
 }

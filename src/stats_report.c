@@ -5,6 +5,7 @@
 #include "panic.h"
 #include "purge.h"
 #include "report_file.h"
+#include "stats.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -126,8 +127,11 @@ bool stats_report_write(const struct stats_request *wanted)
 static bool starts_with(const char *string, const char *word, const char **rest)
 {
     size_t length = strlen(word);
+    if (strncmp(string, word, length) != 0 || (string[length] != '\0' && string[length] != ':')) {
+        return false;
+    }
     *rest = string + length + (string[length] == ':');
-    return strncmp(string, word, length) == 0 && (string[length] == '\0' || string[length] == ':');
+    return true;
 }
 
 bool stats_request_parse(const char *value, struct stats_request *parsed)

@@ -4,7 +4,7 @@
 #ifndef POOLMALLOC_STATS_TABLE_H
 #define POOLMALLOC_STATS_TABLE_H
 
-#include "stats.h"
+#include "stats_sums.h"
 
 enum stat_kind {
     STAT_BYTES,       /* now */

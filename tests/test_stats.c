@@ -7,6 +7,7 @@
 #include "os.h"
 #include "poolmalloc.h"
 #include "purge.h"
+#include "stats.h"
 #include "stats_report.h"
 
 #include <pthread.h>

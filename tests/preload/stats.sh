@@ -103,6 +103,14 @@ says_it_in_spite_of_a_closed_stderr() {
 }
 check "a program that closes its outputs" says_it_in_spite_of_a_closed_stderr
 
+appends_to_a_link() {
+    echo first >"$work/linked"
+    ln -s linked "$work/link"
+    pooled "json:$work/link" bash -c 'echo fine' && test -L "$work/link" &&
+        [[ $(head -c 5 "$work/linked") == first && $(wc -l <"$work/linked") -gt 10 ]]
+}
+check "a link is followed, not replaced" appends_to_a_link
+
 # ---- When ---------------------------------------------------------------------------------------
 
 one_report_after_fork() {
