@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <stdalign.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #pragma GCC diagnostic ignored "-Wuse-after-free"
 #endif
 
+void *pvalloc(size_t bytes);
 void free_sized(void *block, size_t bytes);
 void free_aligned_sized(void *block, size_t alignment, size_t bytes);
 

@@ -23,6 +23,8 @@
 
 enum { ALL = -1, CHILD_SECONDS = 30 };
 
+int malloc_trim(size_t pad);
+
 static const struct {
     const char *name;
     int number;

@@ -34,11 +34,18 @@ static size_t resident_bytes(void)
     return strtoul(strchr(line, ' '), NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* What libc says, but no less than x86-64's: musl says 2 KiB, too little for a signal's frame. */
+static size_t smallest_stack(void)
+{
+    size_t bytes = (size_t)PTHREAD_STACK_MIN;
+    return bytes < 16384 ? 16384 : bytes;
+}
+
 static void start(pthread_t *thread, void *(*run)(void *), void *argument)
 {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, (size_t)PTHREAD_STACK_MIN);
+    pthread_attr_setstacksize(&attributes, smallest_stack());
     CHECK(pthread_create(thread, &attributes, run, argument) == 0);
     pthread_attr_destroy(&attributes);
 }

@@ -4,7 +4,9 @@
  * not retired passes its validator.
  *
  *   fork [COUNT]   how many children (default 300; .ci/run asks for 10,000) */
+#ifndef TEST_WITHOUT_CUNIT
 #define TEST_WITHOUT_CUNIT
+#endif
 #include "../test.h"
 
 #include "bin.h"

@@ -3,7 +3,9 @@
  * system call for memory failing, for every n; and under real limits. A call that cannot be served
  * returns NULL with ENOMEM, nothing is damaged or leaked, and freeing makes room again. The same
  * scenario runs on pages of 16 and 64 KiB. */
+#ifndef TEST_WITHOUT_CUNIT
 #define TEST_WITHOUT_CUNIT
+#endif
 #include "../test.h"
 
 #include "bin.h"
@@ -281,7 +283,7 @@ static void exhaust(size_t bytes)
     check_structures();
 }
 
-static void limit_by(__rlimit_resource_t resource)
+static void limit_by(unsigned resource)
 {
     static const size_t block_bytes[] = {200, 5000, 100000, 2000000, 20 << 20};
     for (unsigned i = 0; i < 5; i++) {
@@ -289,7 +291,7 @@ static void limit_by(__rlimit_resource_t resource)
         pid_t child = fork();
         if (child == 0) {
             struct rlimit limit = {mapped_bytes() + (96 << 20), RLIM_INFINITY};
-            setrlimit(resource, &limit);
+            setrlimit((__typeof__(RLIMIT_AS))resource, &limit);
             exhaust(block_bytes[i]);
             fflush(stdout);
             _exit(cunit_failed_count != 0);
