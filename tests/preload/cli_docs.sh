@@ -43,7 +43,7 @@ done
 
 functions=$(cat "$include/poolmalloc.h" "$include"/poolmalloc/control.h | grep -Eo '^[a-z].*\bpm_[a-z_]+\(' |
     grep -o 'pm_[a-z_]*')
-same_words "every function" "$functions" "$(sed -n 's/^\.Fn \(pm_[a-z_]*\).*/\1/p' "$docs/poolmalloc.3")"
+same_words "every function" "$functions" "$(sed -n 's/^\.F[no] \(pm_[a-z_]*\).*/\1/p' "$docs/poolmalloc.3")"
 
 for page in poolmalloc.1 poolmalloc.3 poolmalloc.conf.5; do
     expect "$page: mandoc" 0 '^$' sh -c "mandoc -T lint -W warning '$docs/$page'; echo"
