@@ -71,7 +71,7 @@ static double quantile(const double *sorted, unsigned count, double part)
 struct spread spread_of(const struct comparison *comparison, unsigned allocator,
                         enum measured measured)
 {
-    double values[RUNS_MAX];
+    double values[RUNS_MAX] = {0};
     unsigned count = comparison->run_count;
     for (unsigned i = 0; i < count; i++) {
         values[i] = run_value(&comparison->runs[allocator * count + i], measured);
