@@ -65,16 +65,15 @@ unsigned allocators_find(struct allocator *found, const char *library)
 
 unsigned allocators_add(struct allocator *found, unsigned count, const char *name_and_path)
 {
-    const char *equals = strchr(name_and_path, '=');
-    if (equals == NULL || count == ALLOCATORS_MAX) {
+    size_t name_length = strcspn(name_and_path, "=");
+    if (name_and_path[name_length] == '\0' || count == ALLOCATORS_MAX) {
         die(EXIT_USAGE, "compare: \"%s\" is not NAME=FILE, or one too many", name_and_path);
     }
     found[count] = found[count - 1];
     struct allocator *added = &found[count - 1];
-    snprintf(added->name, sizeof(added->name), "%.*s", (int)(equals - name_and_path),
-             name_and_path);
-    if (realpath(equals + 1, added->path) == NULL) {
-        die(EXIT_FAILED, "%s: %s", equals + 1, strerror(errno));
+    snprintf(added->name, sizeof(added->name), "%.*s", (int)name_length, name_and_path);
+    if (realpath(name_and_path + name_length + 1, added->path) == NULL) {
+        die(EXIT_FAILED, "%s: %s", name_and_path + name_length + 1, strerror(errno));
     }
     return count + 1;
 }

@@ -71,7 +71,7 @@ static double quantile(const double *sorted, unsigned count, double part)
 struct spread spread_of(const struct comparison *comparison, unsigned allocator,
                         enum measured measured)
 {
-    double values[RUNS_MAX];
+    double values[RUNS_MAX] = {0};
     unsigned count = comparison->run_count;
     for (unsigned i = 0; i < count; i++) {
         values[i] = run_value(&comparison->runs[allocator * count + i], measured);
@@ -103,12 +103,15 @@ static void print_cell(const struct comparison *comparison, unsigned allocator,
     struct spread spread = spread_of(comparison, allocator, measured);
     struct spread first = spread_of(comparison, 0, measured);
     double half_range = spread.median > 0 ? (spread.most - spread.least) / 2 / spread.median : 0;
+    char range[16] = "";
     char relative[16] = "";
-    if (allocator > 0 && first.median > 0) {
-        snprintf(relative, sizeof(relative), "%+.0f %%", 100 * (spread.median / first.median - 1));
+    if (comparison->run_count > 1) {
+        snprintf(range, sizeof(range), "+-%.0f%%", 100 * half_range);
     }
-    printf(" %9s ±%3.0f %% %7s", show_measured(spread.median, measured).text, 100 * half_range,
-           relative);
+    if (allocator > 0 && first.median > 0) {
+        snprintf(relative, sizeof(relative), "%+.0f%%", 100 * (spread.median / first.median - 1));
+    }
+    printf("  %8s %-5s%6s", show_measured(spread.median, measured).text, range, relative);
 }
 
 static unsigned failed_runs(const struct comparison *comparison, unsigned allocator)
@@ -123,9 +126,9 @@ static unsigned failed_runs(const struct comparison *comparison, unsigned alloca
 static void print_table(const struct comparison *comparison)
 {
     static const char *const heads[] = {"time", "processor time", "peak memory", "mean memory"};
-    printf("\n%-18s", "");
+    printf("\n%-19s", "");
     for (unsigned measured = 0; measured < MEASURED_COUNT; measured++) {
-        printf(" %-25s", heads[measured]);
+        printf("%-22s", heads[measured]);
     }
     printf("\n");
     for (unsigned i = 0; i < comparison->allocator_count; i++) {
@@ -136,16 +139,11 @@ static void print_table(const struct comparison *comparison)
         unsigned failed = failed_runs(comparison, i);
         printf(failed != 0 ? "  %u runs FAILED\n" : "\n", failed);
     }
-    if (comparison->run_count == 1) {
-        printf("\nEach number is that of a single run, with nothing to tell chance by");
-    } else {
-        printf("\nEach number is the median of %u runs and half the range of all",
-               comparison->run_count);
-    }
-    printf(
-        ", then the difference\nto %s. Less is better. Time is by the clock; processor time adds "
-        "up all threads.\n\n",
-        comparison->allocators[0].name);
+    printf("\nEach number is %s, then the difference\nto %s. Less is better. Time is by the clock; "
+           "processor time adds up all threads.\n\n",
+           comparison->run_count == 1 ? "that of a single run, with nothing to tell chance by"
+                                      : "the median, with half the range of all runs",
+           comparison->allocators[0].name);
 }
 
 /* "12 % less time", or that there is no difference: the middle halves of the runs overlap. */

@@ -240,6 +240,7 @@ struct search {
     uint64_t found;      /* address of the symbol */
     uint64_t first_bias; /* of the program, the first file mapped */
     bool has_first;
+    bool is_forbidden; /* Yama lets read which mappings there are, but not what is in them */
 };
 
 static void search_mapping(const struct process *process, const char *line, struct search *search)
@@ -254,7 +255,9 @@ static void search_mapping(const struct process *process, const char *line, stru
     if (mapping.offset != 0 || mapping.name[0] != '/' || search->found != 0) {
         return;
     }
+    errno = 0;
     bool has_symbols = read_image(&image, mapping.start);
+    search->is_forbidden |= errno == EPERM;
     if (!search->has_first) {
         search->has_first = true;
         search->first_bias = image.bias;
@@ -288,20 +291,16 @@ static struct search search_mappings(const struct process *process, const char *
     while (maps != NULL && getline(&line, &capacity, maps) >= 0) {
         search_mapping(process, line, &search);
     }
-    bool is_forbidden = maps == NULL ? errno != ENOENT : search.mappings == 0 && errno == EACCES;
+    search.is_forbidden |= maps == NULL ? errno != ENOENT : search.mappings == 0 && errno == EACCES;
     free(line);
     if (maps != NULL) {
         fclose(maps);
     }
-    char byte;
-    if (is_forbidden || (search.mappings != 0 && search.found == 0 && !search.has_first)) {
+    if (search.is_forbidden) {
         die_forbidden(process, command);
     }
     if (search.found == 0 && search.has_first) {
         search.found = symbol_in_program_file(process, search.first_bias);
-    }
-    if (search.found != 0 && !process_read(process, search.found, &byte, 1) && errno == EPERM) {
-        die_forbidden(process, command);
     }
     return search;
 }

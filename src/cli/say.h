@@ -12,8 +12,8 @@ enum exit_status { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CANNOT_RUN = 126, EXIT_
 /* Prints "poolmalloc: ..." and a newline on standard error. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, then ends with this status. */
-_Noreturn void die(enum exit_status status, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void die(enum exit_status status, const char *format, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
 
 /* Short texts by value, so that several fit into one printf. */
 struct shown {

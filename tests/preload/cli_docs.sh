@@ -43,10 +43,17 @@ done
 
 functions=$(cat "$include/poolmalloc.h" "$include"/poolmalloc/control.h | grep -Eo '^[a-z].*\bpm_[a-z_]+\(' |
     grep -o 'pm_[a-z_]*')
-same_words "every function" "$functions" "$(sed -n 's/^\.Fn \(pm_[a-z_]*\).*/\1/p' "$docs/poolmalloc.3")"
+same_words "every function" "$functions" "$(sed -n 's/^\.F[no] \(pm_[a-z_]*\).*/\1/p' "$docs/poolmalloc.3")"
 
+silent() { # COMMAND: fails if it says anything
+    local said
+    said=$("$@" 2>&1 >/dev/null)
+    [[ -z $said ]] || { echo "$said"; return 1; }
+}
+lint() { mandoc -T lint -W warning "$1" >&2; }
+export -f silent lint
 for page in poolmalloc.1 poolmalloc.3 poolmalloc.conf.5; do
-    expect "$page: mandoc" 0 '^$' sh -c "mandoc -T lint -W warning '$docs/$page'; echo"
-    expect "$page: man" 0 '^$' sh -c "man --warnings -E UTF-8 -l '$docs/$page' 2>&1 >/dev/null; echo"
+    expect "$page: mandoc" 0 '' bash -c "silent lint '$docs/$page'"
+    expect "$page: man" 0 '' bash -c "silent man --warnings -E UTF-8 -l '$docs/$page'"
 done
 finish

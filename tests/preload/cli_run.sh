@@ -68,7 +68,7 @@ expect "a verdict" 0 '^Verdict: beside glibc [0-9.]+, poolmalloc needs .* time .
     "$tool" compare --runs 2 --html="$work/page.html" -- python3 -c 'x = [str(i) for i in range(50000)]'
 cp "$work/stdout" "$work/table"
 expect "a row for each" 0 '^glibc [0-9.]+ +[0-9.]+ m?s .* MiB' cat "$work/table"
-expect "and the pool's difference" 0 '^poolmalloc .*[+-][0-9]+ % .*[+-][0-9]+ %' cat "$work/table"
+expect "and the pool's difference" 0 '^poolmalloc .* [+-][0-9]+% .* [+-][0-9]+%' cat "$work/table"
 cat >"$work/page.py" <<'SCRIPT'
 import json, sys
 page = open(sys.argv[1]).read()

@@ -5,10 +5,11 @@ source "${BASH_SOURCE%/*}/lib/cli.bash"
 need gcc tmux
 export TMUX_TMPDIR=$work
 unset TMUX
+terminals=0
 # Without the end of the pipe that `stop` closes: tmux's server would hold it open.
 terminal() (
     [[ -z ${input-} ]] || exec {input}>&-
-    tmux -f /dev/null -L top "$@"
+    tmux -f /dev/null -L "top$terminals" "$@"
 )
 trap 'terminal kill-server 2>/dev/null; rm -rf "$work"' EXIT
 
@@ -24,6 +25,7 @@ shows() { # NAME PATTERN
 }
 open_top() { # OPTION...
     terminal kill-server 2>/dev/null
+    terminals=$((terminals + 1)) # a server that is just ending would take the new session with it
     terminal new-session -d -x 120 -y 30 "$tool top $* $started; echo ended with \$?; sleep 100"
 }
 
