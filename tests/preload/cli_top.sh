@@ -5,10 +5,11 @@ source "${BASH_SOURCE%/*}/lib/cli.bash"
 need gcc tmux
 export TMUX_TMPDIR=$work
 unset TMUX
+opened=0
 # Without the end of the pipe that `stop` closes: tmux's server would hold it open.
 terminal() (
     [[ -z ${input-} ]] || exec {input}>&-
-    tmux -f /dev/null -L top "$@"
+    tmux -f /dev/null -L "top$opened" "$@"
 )
 trap 'terminal kill-server 2>/dev/null; rm -rf "$work"' EXIT
 
@@ -24,6 +25,7 @@ shows() { # NAME PATTERN
 }
 open_top() { # OPTION...
     terminal kill-server 2>/dev/null
+    opened=$((opened + 1)) # a server of its own: the last one may still be ending
     terminal new-session -d -x 120 -y 30 "$tool top $* $started; echo ended with \$?; sleep 100"
 }
 
