@@ -321,10 +321,11 @@ static void *resize(void *block, size_t new_bytes)
         return block;
     }
     if (old_bytes > NORMAL_MAX_BYTES && new_bytes > NORMAL_MAX_BYTES) {
+        /* NULL: no memory, or a sandbox that refuses mremap; a copy may do. */
         void *resized = huge_resize(huge_of(block), new_bytes);
         if (likely(resized != NULL)) {
             return resized;
-        } /* no memory, or a sandbox that refuses mremap */
+        }
     }
     return move(block, old_bytes, new_bytes);
 }

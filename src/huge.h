@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Requests above a chunk: a mapping each.
  *
- * A freed mapping is kept for a second or a little more, because its pages are dear: the next
- * request takes the kept one that fits best, cut or grown to size, before any new memory. At most
- * 8, and no more of their bytes than 64 MiB or 1/8 of the live ones.
+ * A freed mapping is kept for a second, and on until the next step of decay, because its pages are
+ * dear: the next request takes the kept one that fits best, cut or grown to size, before any new
+ * memory. At most 8, and no more of their bytes than 64 MiB or 1/8 of the live ones.
  *
  * Locks: one for both lists; a live block's descriptor belongs to who may free it. */
 #ifndef POOLMALLOC_HUGE_H

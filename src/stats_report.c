@@ -18,9 +18,8 @@ enum residency { WITHOUT_RESIDENCY, WITH_RESIDENCY };
 /* What is wanted; const after stats_report_load, but for is_overdue. */
 static struct {
     bool is_wanted;
-    char
-        value[REPORT_PATH_BYTES]; /* a copy: programs write over their environment (setproctitle) */
-    struct stats_request parsed;  /* its path lies in value */
+    char value[REPORT_PATH_BYTES]; /* a copy: programs write over their environment */
+    struct stats_request parsed;   /* its path lies in value */
     uint32_t process_id;
     atomic_bool is_overdue; /* a signal came while a report was under way */
 } request;
