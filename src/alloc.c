@@ -19,15 +19,24 @@
 static void *alloc_slow(size_t bytes);
 static void free_slow(void *block);
 
+/* A cached slot of at least that many bytes, at most SMALL_MAX_BYTES. NULL: none is cached. */
+static ALWAYS_INLINE void *pop_cached(size_t bytes)
+{
+    unsigned class = size_class_of_small(bytes);
+    struct tcache *tcache = tcache_current();
+    void **top = tcache->tops[class];
+    void *slot = top[-1];
+    if (likely(slot != NULL)) {
+        tcache->tops[class] = top - 1;
+    }
+    return slot;
+}
+
 HOT PUBLIC void *pm_malloc(size_t bytes)
 {
     if (likely(bytes <= SMALL_MAX_BYTES)) {
-        unsigned class = size_class_of_small(bytes);
-        struct tcache *tcache = tcache_current();
-        void **top = tcache->tops[class];
-        void *slot = top[-1];
+        void *slot = pop_cached(bytes);
         if (likely(slot != NULL)) {
-            tcache->tops[class] = top - 1;
             return slot;
         }
     }
@@ -114,6 +123,16 @@ HOT PUBLIC void *pm_calloc(size_t count, size_t bytes)
     return memset(block.start, 0, total_bytes);
 }
 
+/* The common case of an aligned request: a tiny class is as long as its size rounded up to 16
+ * bytes, so a multiple of the alignment is a class of its own. NULL: not the case, or none is
+ * cached. */
+static ALWAYS_INLINE void *pop_cached_aligned(size_t alignment, size_t bytes)
+{
+    size_t padded_bytes = align_up(bytes, alignment);
+    bool is_tiny = bytes - 1 < TINY_MAX_BYTES && padded_bytes - 1 < TINY_MAX_BYTES;
+    return likely(is_tiny) ? pop_cached(padded_bytes) : NULL;
+}
+
 /* alignment: a power of two. */
 static void *alloc_aligned(size_t alignment, size_t bytes)
 {
@@ -141,7 +160,10 @@ PUBLIC void *pm_aligned_alloc(size_t alignment, size_t bytes)
         errno = EINVAL;
         return NULL;
     }
-    void *block = alloc_aligned(alignment, bytes);
+    void *block = pop_cached_aligned(alignment, bytes);
+    if (unlikely(block == NULL)) {
+        block = alloc_aligned(alignment, bytes);
+    }
     return likely(block != NULL) ? block : no_memory();
 }
 
@@ -150,10 +172,13 @@ PUBLIC int pm_posix_memalign(void **block, size_t alignment, size_t bytes)
     if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0) {
         return EINVAL;
     }
-    int saved_errno = errno;
-    void *aligned = alloc_aligned(alignment, bytes);
-    errno = saved_errno;
-    if (aligned == NULL) {
+    void *aligned = pop_cached_aligned(alignment, bytes);
+    if (unlikely(aligned == NULL)) {
+        int saved_errno = errno;
+        aligned = alloc_aligned(alignment, bytes);
+        errno = saved_errno;
+    }
+    if (unlikely(aligned == NULL)) {
         return ENOMEM;
     }
     *block = aligned;
