@@ -151,6 +151,27 @@ signal_asks_for_a_report() {
 }
 check "a signal asks for a report" signal_asks_for_a_report
 
+# Signals that meet allocations, reports and each other: the program ends as if there were none.
+a_storm_of_signals() {
+    POOLMALLOC_STATS_SIGNAL=12 POOLMALLOC_STATS_INTERVAL=1 pooled "json:$work/storm.json" python3 -c '
+import threading, time
+print("up", flush=True)
+end = time.time() + 3
+def work():
+    while time.time() < end: held = [bytes(i % 3000) for i in range(5000)]
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("done")' >"$work/storm" &
+    local job=$! process sent=0
+    eventually grep -q up "$work/storm" || return 1
+    process=$(pgrep -P $job python3 || echo $job)
+    while kill -USR2 "$process" 2>/dev/null; do sent=$((sent + 1)); sleep 0.002; done
+    wait $job && grep -q done "$work/storm" && ((sent > 100)) &&
+        [[ ! -s $work/stderr ]] && /usr/bin/python3 -m json.tool "$work/storm.json" >"$work/parsed"
+}
+check "a storm of signals" a_storm_of_signals
+
 reports_by_interval() {
     mkdir "$work/interval"
     POOLMALLOC_STATS_INTERVAL=1 pooled "json:$work/interval/%t" python3 -c '
