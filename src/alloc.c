@@ -27,6 +27,7 @@ static ALWAYS_INLINE void *pop_cached(size_t bytes)
     void **top = tcache->tops[class];
     void *slot = top[-1];
     if (likely(slot != NULL)) {
+        tcache->fast_allocs[class]++;
         tcache->tops[class] = top - 1;
     }
     return slot;

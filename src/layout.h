@@ -24,7 +24,7 @@
 #define LAYOUT_SYMBOL "poolmalloc_layout"
 
 /* Changes whenever the meaning of a field changes without its place. */
-enum { LAYOUT_VERSION = 1, LAYOUT_MAGIC_BYTES = 24, LAYOUT_SHAPE_COUNT = 32 };
+enum { LAYOUT_VERSION = 2, LAYOUT_MAGIC_BYTES = 24, LAYOUT_SHAPE_COUNT = 32 };
 
 /* What two sides must agree on. */
 #define LAYOUT_SHAPE                                                                               \

@@ -221,6 +221,8 @@ static void add_tcache(struct walk *walk, const struct tcache *tcache)
     for (unsigned class = 1; class < CLASS_HUGE; class ++) {
         struct stats_class *counts = &walk->stats->classes[class];
         counts->cached_slots += cached_slots(walk, tcache, class);
+        counts->allocs += tcache->fast_allocs[class] + tcache->counts[class].slow_allocs;
+        counts->misses += tcache->counts[class].misses;
         counts->slow_allocs += tcache->counts[class].slow_allocs;
         counts->slow_frees += tcache->counts[class].slow_frees;
         counts->request_bytes += tcache->counts[class].request_bytes;

@@ -81,7 +81,8 @@ static void print_totals(struct sink *sink, const struct stats_totals *totals, b
 struct kind_sums {
     uint64_t live_blocks;
     uint64_t live_bytes;
-    uint64_t slow_allocs;
+    uint64_t allocs;
+    uint64_t misses;
 };
 
 static void sum_kinds(const struct stats *stats, struct kind_sums sums[KIND_HUGE + 1])
@@ -91,12 +92,13 @@ static void sum_kinds(const struct stats *stats, struct kind_sums sums[KIND_HUGE
         struct kind_sums *sum = &sums[size_class_kind(class)];
         sum->live_blocks += counts->live;
         sum->live_bytes += counts->live * size_class_bytes(class);
-        sum->slow_allocs += counts->slow_allocs;
+        sum->allocs += counts->allocs;
+        sum->misses += counts->misses;
     }
     sums[KIND_HUGE].live_bytes = stats->totals.huge;
 }
 
-static void print_kinds(struct sink *sink, const struct stats *stats, bool is_openmetrics)
+static void print_kinds(struct sink *sink, const struct kind_sums *sums, bool is_openmetrics)
 {
     static const struct {
         struct family family;
@@ -106,14 +108,14 @@ static void print_kinds(struct sink *sink, const struct stats *stats, bool is_op
          offsetof(struct kind_sums, live_blocks)},
         {{.name = "kind_live", .unit = "bytes", .help = "Bytes of live blocks, by kind."},
          offsetof(struct kind_sums, live_bytes)},
-        {{.name = "kind_slow_allocs",
+        {{.name = "kind_allocs", .unit = "", .help = "Allocations, by kind.", .is_counter = true},
+         offsetof(struct kind_sums, allocs)},
+        {{.name = "kind_misses",
           .unit = "",
-          .help = "Allocations that no thread's cache could serve at once, by kind.",
+          .help = "Allocations for which the thread's cache had nothing at hand, by kind.",
           .is_counter = true},
-         offsetof(struct kind_sums, slow_allocs)},
+         offsetof(struct kind_sums, misses)},
     };
-    struct kind_sums sums[KIND_HUGE + 1] = {0};
-    sum_kinds(stats, sums);
     for (unsigned i = 0; i < sizeof(by_kind) / sizeof(by_kind[0]); i++) {
         struct family family = by_kind[i].family;
         family.is_openmetrics = is_openmetrics;
@@ -143,6 +145,22 @@ static void print_ratio(struct text *text, uint64_t part, uint64_t whole)
     text_char(text, '\n');
 }
 
+static void print_hit_ratios(struct sink *sink, const struct kind_sums *sums, bool is_openmetrics)
+{
+    struct family family = {
+        .name = "cache_hit",
+        .unit = "ratio",
+        .help = "Share of allocations that a thread's cache served at once, by kind.",
+        .is_openmetrics = is_openmetrics,
+    };
+    print_heads(sink_line(sink), &family);
+    for (unsigned kind = KIND_TINY; kind <= KIND_NORMAL; kind++) {
+        const struct kind_sums *sum = &sums[kind];
+        print_ratio(print_series(sink, &family, stats_kind_name(kind)), sum->allocs - sum->misses,
+                    sum->allocs);
+    }
+}
+
 static void print_fragmentation(struct sink *sink, const struct stats_totals *totals,
                                 bool is_openmetrics)
 {
@@ -159,8 +177,11 @@ static void print_fragmentation(struct sink *sink, const struct stats_totals *to
 
 void stats_print_prometheus(struct sink *sink, const struct stats *stats, bool is_openmetrics)
 {
+    struct kind_sums sums[KIND_HUGE + 1] = {0};
+    sum_kinds(stats, sums);
     print_totals(sink, &stats->totals, is_openmetrics);
-    print_kinds(sink, stats, is_openmetrics);
+    print_kinds(sink, sums, is_openmetrics);
+    print_hit_ratios(sink, sums, is_openmetrics);
     print_fragmentation(sink, &stats->totals, is_openmetrics);
     text_string(sink_line(sink), "# EOF\n");
     sink_flush(sink);

@@ -40,6 +40,8 @@ static void settle_class(struct stats *stats, unsigned class)
     totals->thread_caches += counts->cached_slots * shape->bytes;
     totals->allocated += rest * shape->bytes;
     totals->rounding += stats_class_rounding(stats, class);
+    totals->allocs += counts->allocs;
+    totals->misses += counts->misses;
     totals->slow_allocs += counts->slow_allocs;
     totals->slow_frees += counts->slow_frees;
     totals->refills += counts->refills;

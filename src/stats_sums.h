@@ -18,7 +18,9 @@ struct stats_class {
     uint64_t free_slots;   /* in subpages */
     uint64_t depot_slots;  /* in full magazines that wait in depots */
     uint64_t cached_slots; /* in thread caches */
-    uint64_t slow_allocs;  /* since the start, like all below */
+    uint64_t allocs;       /* since the start, like all below */
+    uint64_t misses;
+    uint64_t slow_allocs;
     uint64_t slow_frees;
     uint64_t request_bytes; /* asked for in slow_allocs */
     uint64_t refills;
@@ -67,6 +69,8 @@ struct stats_totals {
     uint64_t affinity_cpus;
     uint64_t quota_cpus;
     uint64_t chunks;
+    uint64_t allocs;
+    uint64_t misses;
     uint64_t slow_allocs;
     uint64_t slow_frees;
     uint64_t refills;

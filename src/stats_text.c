@@ -152,8 +152,8 @@ static void print_percent(struct text *text, uint64_t part, uint64_t whole)
 static void print_class(struct sink *sink, const struct stats *stats, unsigned class)
 {
     const struct stats_class *counts = &stats->classes[class];
-    const uint64_t cells[] = {counts->free_slots,  counts->cached_slots, counts->depot_slots,
-                              counts->slow_allocs, counts->refills,      counts->lock_waits};
+    const uint64_t cells[] = {counts->free_slots, counts->cached_slots, counts->depot_slots,
+                              counts->allocs};
     struct text *text = sink_line(sink);
     if (class == CLASS_HUGE) {
         text_string_padded(text, "huge", CELL_COLUMNS);
@@ -166,16 +166,18 @@ static void print_class(struct sink *sink, const struct stats *stats, unsigned c
     for (unsigned i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
         text_number_padded(text, cells[i], CELL_COLUMNS);
     }
+    print_percent(text, counts->allocs - counts->misses, counts->allocs);
+    text_number_padded(text, counts->lock_waits, CELL_COLUMNS);
     text_char(text, '\n');
 }
 
 static void print_classes(struct sink *sink, const struct stats *stats)
 {
-    static const char *const heads[] = {"class",  "live",      "subpages",   "in use %", "free",
-                                        "cached", "in depots", "slow calls", "refills",  "waits"};
+    static const char *const heads[] = {"class",  "live",      "subpages", "in use %", "free",
+                                        "cached", "in depots", "requests", "cached %", "waits"};
     print_heads(sink, heads, sizeof(heads) / sizeof(heads[0]));
     for (unsigned class = 1; class < CLASS_COUNT; class ++) {
-        if (stats->classes[class].runs != 0 || stats->classes[class].slow_allocs != 0) {
+        if (stats->classes[class].runs != 0 || stats->classes[class].allocs != 0) {
             print_class(sink, stats, class);
         }
     }

@@ -354,6 +354,7 @@ void tcache_count_alloc(unsigned class, size_t request_bytes)
     if (tcache != NULL) {
         poll_clock(tcache);
         tcache->counts[class].slow_allocs++;
+        tcache->counts[class].misses++;
         tcache->counts[class].request_bytes += request_bytes;
     }
 }
@@ -474,10 +475,11 @@ void *tcache_alloc_slow(unsigned class, size_t request_bytes)
     poll_clock(tcache);
     tcache->counts[class].slow_allocs++;
     tcache->counts[class].request_bytes += request_bytes;
-    if (unlikely(config.check)) {
-        return alloc_uncached(tcache->arena, class);
+    if (tcache->tops[class][-1] != NULL) {
+        return pop(tcache, class);
     }
-    if (tcache->tops[class][-1] != NULL || load_slots(tcache, class)) {
+    tcache->counts[class].misses++;
+    if (likely(!config.check) && load_slots(tcache, class)) {
         return pop(tcache, class);
     }
     return alloc_uncached(tcache->arena, class);

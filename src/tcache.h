@@ -36,7 +36,8 @@ enum tcache_state {
 
 /* What a slow call saw, by class. Owner writes, statistics read without order. */
 struct tcache_counts {
-    uint64_t slow_allocs;
+    uint64_t slow_allocs; /* every allocation of a normal class is one */
+    uint64_t misses;      /* of them: the cache had nothing loaded */
     uint64_t slow_frees;
     uint64_t request_bytes; /* asked for in slow_allocs, to estimate rounding */
 };
@@ -45,6 +46,7 @@ struct tcache {
     uint32_t state; /* enum tcache_state */
     void **tops[CLASS_COUNT];
     void **limits[CLASS_COUNT];
+    uint64_t fast_allocs[CLASS_COUNT]; /* served by the fast path; statistics read it */
     /* Below: slow paths only. */
     struct magazine *loaded[CLASS_HUGE];
     _Atomic(struct magazine *) spare[CLASS_HUGE]; /* acquire-release: slots come with it */

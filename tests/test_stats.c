@@ -70,6 +70,30 @@ static void counts_are_those_of_the_program(void)
     stats_release();
 }
 
+static void check_hits(size_t bytes)
+{
+    enum { PAIRS = 1000 };
+    unsigned class = size_class_of(bytes);
+    struct stats_class before = stats_acquire()->classes[class];
+    stats_release();
+    for (unsigned i = 0; i < PAIRS; i++) {
+        void *block = pm_malloc(bytes);
+        CU_ASSERT_PTR_NOT_NULL(block);
+        pm_free(block);
+    }
+    struct stats_class now = stats_acquire()->classes[class];
+    stats_release();
+    CU_ASSERT_EQUAL(now.allocs - before.allocs, PAIRS);
+    CU_ASSERT_EQUAL(now.misses - before.misses, 1); /* the first */
+}
+
+static void every_allocation_is_counted(void)
+{
+    check_hits(48);
+    check_hits(20000);
+    check_hits(100000); /* a normal class, cached all the same */
+}
+
 static void rounding_is_what_was_not_asked_for(void)
 {
     enum { COUNT = 5000, ASKED = 1030, CLASS_BYTES = 1280, LARGE_ASKED = 1100000, LARGE = 1310720 };
@@ -263,6 +287,7 @@ static void a_layout_of_another_shape_does_not_fit(void)
 
 static const struct test tests[] = {
     {"counts are those of the program", counts_are_those_of_the_program},
+    {"every allocation is counted", every_allocation_is_counted},
     {"rounding is what was not asked for", rounding_is_what_was_not_asked_for},
 #ifndef __SANITIZE_THREAD__ /* its shadow memory is resident too */
     {"resident is what the kernel says", resident_is_what_the_kernel_says},
