@@ -145,7 +145,8 @@ static void *alloc_aligned(size_t alignment, size_t bytes)
     }
     if (alignment > CHUNK_BYTES) {
         /* A huge mapping is longer than a chunk: page_map.h counts on it. */
-        return huge_alloc(bytes > NORMAL_MAX_BYTES ? bytes : NORMAL_MAX_BYTES + 1, alignment);
+        size_t huge_bytes = bytes > NORMAL_MAX_BYTES ? bytes : NORMAL_MAX_BYTES + 1;
+        return alloc_large(CLASS_HUGE, huge_bytes, log2_floor(alignment) - PAGE_LOG2).start;
     }
     unsigned class = size_class_of_aligned(bytes, alignment);
     if (size_class_is_small(class)) {
@@ -341,6 +342,10 @@ static void *resize(void *block, size_t new_bytes)
         check_small(block, old_bytes);
     }
     if (unlikely(new_bytes > PTRDIFF_MAX)) {
+        return no_memory();
+    }
+    if (new_bytes > old_bytes && new_bytes > SMALL_MAX_BYTES &&
+        !limit_allows(new_bytes - old_bytes)) {
         return no_memory();
     }
     if (resize_in_place(block, old_bytes, new_bytes)) {

@@ -209,18 +209,10 @@ static void note_growth_locked(struct arena *arena) REQUIRES(arena->lock)
     }
 }
 
-uint64_t arena_resident_pages(struct arena *arena)
+struct arena_pages arena_pages(struct arena *arena)
 {
     mutex_lock(&arena->lock);
-    uint64_t pages = arena->used_pages + arena->dirty_pages;
-    mutex_unlock(&arena->lock);
-    return pages;
-}
-
-uint64_t arena_dirty_pages(struct arena *arena)
-{
-    mutex_lock(&arena->lock);
-    uint64_t pages = arena->dirty_pages;
+    struct arena_pages pages = {.used = arena->used_pages, .dirty = arena->dirty_pages};
     mutex_unlock(&arena->lock);
     return pages;
 }

@@ -86,9 +86,11 @@ void arena_leave(struct arena *arena);
 /* Set when an arena wants attention; who finds it set clears it and purges. Relaxed: a hint. */
 extern _Atomic bool arena_wants_purge;
 
-/* Pages in use or dirty; those free and dirty. */
-uint64_t arena_resident_pages(struct arena *arena);
-uint64_t arena_dirty_pages(struct arena *arena);
+struct arena_pages {
+    uint64_t used;
+    uint64_t dirty; /* free and dirty */
+};
+struct arena_pages arena_pages(struct arena *arena);
 
 /* At each tick: lets the mark of growth sink towards what is resident. */
 void arena_lower_mark(struct arena *arena);

@@ -241,6 +241,14 @@ static struct huge *take_old(uint32_t ticks)
     return oldest;
 }
 
+struct huge_totals huge_totals(void)
+{
+    mutex_lock(&huge_blocks.lock);
+    struct huge_totals totals = {huge_blocks.bytes, huge_blocks.kept_bytes};
+    mutex_unlock(&huge_blocks.lock);
+    return totals;
+}
+
 size_t huge_unmap_kept(uint32_t ticks)
 {
     size_t bytes = 0;

@@ -51,6 +51,12 @@ void huge_free(struct huge *huge);
  * Returns where it is now; NULL: out of memory, it stays as it was. */
 void *huge_resize(struct huge *huge, size_t new_bytes);
 
+struct huge_totals {
+    size_t live_bytes;
+    size_t kept_bytes;
+};
+struct huge_totals huge_totals(void);
+
 /* Unmaps what was kept for that many ticks. Returns the bytes. */
 size_t huge_unmap_kept(uint32_t ticks);
 

@@ -47,17 +47,18 @@ uint64_t limit_resident_bytes(void)
 {
     uint64_t pages = 0;
     for (unsigned i = 0; i < arena_count(); i++) {
-        pages += arena_resident_pages(arena_at(i));
+        struct arena_pages counts = arena_pages(arena_at(i));
+        pages += counts.used + counts.dirty;
     }
-    return pages * PAGE_BYTES + huge_blocks.bytes + huge_blocks.kept_bytes +
-           meta_totals().used_bytes;
+    struct huge_totals huge = huge_totals();
+    return pages * PAGE_BYTES + huge.live_bytes + huge.kept_bytes + meta_totals().used_bytes;
 }
 
 static uint64_t purgeable_pages(void)
 {
-    uint64_t pages = huge_blocks.kept_bytes / PAGE_BYTES;
+    uint64_t pages = huge_totals().kept_bytes / PAGE_BYTES;
     for (unsigned i = 0; i < arena_count(); i++) {
-        pages += arena_dirty_pages(arena_at(i));
+        pages += arena_pages(arena_at(i)).dirty;
     }
     return pages;
 }

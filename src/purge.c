@@ -29,6 +29,11 @@ static struct {
 
 void (*purge_after_tick)(uint64_t now_ms);
 
+static bool decays(void)
+{
+    return config.decay_ms != DECAY_NEVER;
+}
+
 static void age_depot(struct depot *depot, unsigned class)
 {
     if (atomic_load_explicit(&depot->magazine_count, memory_order_relaxed) == 0) {
@@ -206,7 +211,6 @@ static void purge_free_slots(struct arena *arena, enum bin_choice choice)
 
 static void decay(void)
 {
-    huge_unmap_kept(HUGE_KEPT_TICKS);
     for (unsigned i = 0; i < arena_count(); i++) {
         decay_arena(arena_at(i));
         purge_free_slots(arena_at(i), IDLE_BINS);
@@ -217,7 +221,7 @@ static void set_budget(void)
 {
     uint64_t used_pages = 0;
     for (unsigned i = 0; i < arena_count(); i++) {
-        used_pages += arena_at(i)->used_pages;
+        used_pages += arena_pages(arena_at(i)).used;
     }
     uint64_t share_bytes = used_pages * PAGE_BYTES / 16;
     budget_set(share_bytes > config.cache_bytes ? share_bytes : config.cache_bytes);
@@ -241,20 +245,18 @@ static bool bin_has_work(struct bin *bin)
 
 static bool arena_has_work(struct arena *arena)
 {
-    mutex_lock(&arena->lock);
-    bool has_work = arena->dirty_pages != 0 && config.decay_ms != DECAY_NEVER;
-    mutex_unlock(&arena->lock);
+    bool has_work = decays() && arena_pages(arena).dirty != 0;
     for (unsigned class = 1; !has_work && class < CLASS_HUGE; class ++) {
         has_work =
             atomic_load_explicit(&arena->depots[class].magazine_count, memory_order_relaxed) != 0 ||
-            (class <= CLASS_SMALL_LAST && bin_has_work(&arena->bins[class]));
+            (class <= CLASS_SMALL_LAST && decays() && bin_has_work(&arena->bins[class]));
     }
     return has_work;
 }
 
 bool purge_has_work(void)
 {
-    bool has_work = huge_blocks.kept_count != 0;
+    bool has_work = decays() && huge_totals().kept_bytes != 0;
     for (unsigned i = 0; !has_work && i < arena_count(); i++) {
         has_work = arena_has_work(arena_at(i));
     }
@@ -278,7 +280,10 @@ bool purge_poll(void)
     set_budget();
     age_depots();
     lower_marks();
-    if (now_ms >= purger.next_decay_ms && config.decay_ms != DECAY_NEVER) {
+    if (decays()) {
+        huge_unmap_kept(HUGE_KEPT_TICKS);
+    }
+    if (now_ms >= purger.next_decay_ms && decays()) {
         purger.next_decay_ms = now_ms + config.decay_ms / 2;
         decay();
     }
@@ -298,10 +303,8 @@ static void purge_dirty(struct arena *arena)
 
 static bool is_worthwhile(struct arena *arena)
 {
-    mutex_lock(&arena->lock);
-    bool is_worthwhile = arena->dirty_pages > arena->used_pages / WORTHWHILE_SHARE;
-    mutex_unlock(&arena->lock);
-    return is_worthwhile;
+    struct arena_pages pages = arena_pages(arena);
+    return decays() && pages.dirty > pages.used / WORTHWHILE_SHARE;
 }
 
 void purge_wanted(void)

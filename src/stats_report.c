@@ -232,7 +232,7 @@ static bool is_due_locked(uint64_t now_ms) REQUIRES(report.lock)
 /* Cheap enough for every tick; what it looks at is a moment's. */
 NO_SANITIZE_THREAD static bool is_new_peak(void)
 {
-    uint64_t active_bytes = huge_blocks.bytes;
+    uint64_t active_bytes = huge_totals().live_bytes;
     for (unsigned i = 0; i < arena_count(); i++) {
         active_bytes += arena_at(i)->used_pages * PAGE_BYTES;
     }

@@ -226,7 +226,7 @@ static void attach_locked(struct tcache *tcache, struct arena *arena) REQUIRES(c
 {
     tcache->arena = arena;
     tcache->state = TCACHE_OPEN;
-    tcache->tick_seen = tick_count();
+    atomic_store_explicit(&tcache->tick_seen, tick_count(), memory_order_relaxed);
     tcache->calls_to_clock = CALLS_PER_CLOCK;
     tcache->os_thread_id = os_thread_id();
     self_current = tcache;
@@ -312,7 +312,9 @@ static void age_bins(struct tcache *tcache)
 static void flush_idle_spares(void)
 {
     for (struct tcache *tcache = tcache_first(); tcache != NULL; tcache = tcache->next) {
-        bool is_idle = tick_count() - tcache->tick_seen >= IDLE_TICKS;
+        bool is_idle =
+            tick_count() - atomic_load_explicit(&tcache->tick_seen, memory_order_relaxed) >=
+            IDLE_TICKS;
         for (unsigned class = 1; is_idle && class < CLASS_HUGE; class ++) {
             struct magazine *spare = take_spare(tcache, class);
             if (spare != NULL) {
@@ -342,8 +344,8 @@ static void poll_clock(struct tcache *tcache)
     }
     tcache->calls_to_clock = CALLS_PER_CLOCK;
     tcache_turn_clock();
-    if (tick_count() != tcache->tick_seen) {
-        tcache->tick_seen = tick_count();
+    if (tick_count() != atomic_load_explicit(&tcache->tick_seen, memory_order_relaxed)) {
+        atomic_store_explicit(&tcache->tick_seen, tick_count(), memory_order_relaxed);
         age_bins(tcache);
     }
 }

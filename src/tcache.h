@@ -54,9 +54,9 @@ struct tcache {
     struct tcache_counts counts[CLASS_HUGE];
     _Atomic uint32_t changing; /* relaxed: read in a forked child, when the owner is gone */
     struct arena *arena;
-    void *pools;             /* object pools' private stock */
-    uint32_t tick_seen;      /* the tick at which the cache was last aged */
-    uint32_t calls_to_clock; /* slow calls until the clock is read again */
+    void *pools;                /* object pools' private stock */
+    _Atomic uint32_t tick_seen; /* the tick at which the cache was last aged; relaxed: a hint */
+    uint32_t calls_to_clock;    /* slow calls until the clock is read again */
     uint32_t os_thread_id;
     struct tcache *next;        /* all caches ever made; const once published */
     struct tcache *next_unused; /* guarded by the lock of the unused ones */
