@@ -15,7 +15,8 @@ declare -A packages=(
     [bench]="libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 linux-perf valgrind
              git jq lua5.4 python3 redis-server redis-tools sqlite3"
     # the slower gates of .ci/run
-    [ci]="musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user valgrind nodejs"
+    [ci]="musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user valgrind nodejs
+          nginx-light postgresql postgresql-contrib memcached"
 )
 groups=("$@")
 ((${#groups[@]} > 0)) || groups=(build check bench ci)

@@ -7,6 +7,7 @@
 #define TEST_WITHOUT_CUNIT
 #endif
 #include "../test.h"
+#include "sanitized.h"
 
 #include "bin.h"
 #include "huge.h"
@@ -362,5 +363,9 @@ static const struct test tests[] = {
 
 int main(void)
 {
+    if (IS_SANITIZED) {
+        puts("SKIPPED under this sanitizer");
+        return EXIT_SUCCESS;
+    }
     return test_main("limits", tests);
 }
