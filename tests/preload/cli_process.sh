@@ -133,6 +133,15 @@ for command in "${commands[@]}"; do
     complains "$command: no number" 2 '"12x" is not a process id' "$tool" $command 12x
     complains "$command: no process" 2 'usage' "$tool" $command
 done
+
+# As under Yama: the list of mappings can be read, what is in them cannot.
+cat >"$work/yama.c" <<'SOURCE'
+#include <errno.h>
+long process_vm_readv() { errno = EPERM; return -1; }
+SOURCE
+build yama.so -shared -fPIC "$work/yama.c"
+complains "may not be traced" 1 'may not read process' \
+    env LD_PRELOAD="$work/yama.so" "$tool" stats $other
 kill $other
 
 # Layouts of other versions and builds.
