@@ -4,6 +4,7 @@
 #include "compare.h"
 
 #include "commands.h"
+#include "page.h"
 #include "program.h"
 #include "say.h"
 
@@ -311,6 +312,9 @@ int command_compare(int argc, char **argv)
                              sizeof(comparison.runs[0]));
     if (comparison.runs == NULL) {
         die(EXIT_FAILED, "compare: out of memory");
+    }
+    if (comparison.page_path != NULL) {
+        page_check(comparison.page_path); /* now, not when all has run */
     }
     run_all(&comparison);
     print_table(&comparison);

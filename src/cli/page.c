@@ -25,3 +25,13 @@ void page_save(const char *path, const char *template, page_put put, const void 
         die(EXIT_FAILED, "%s: %s", path, strerror(errno));
     }
 }
+
+void page_check(const char *path)
+{
+    FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "ae");
+    if (file != NULL) {
+        fclose(file);
+    } else if (strcmp(path, "-") != 0) {
+        die(EXIT_FAILED, "%s: %s", path, strerror(errno));
+    }
+}

@@ -27,4 +27,7 @@ void page_write(FILE *out, const char *template, page_put put, const void *data)
 /* The same into a file, "-" is standard output. Ends the command where it cannot be written. */
 void page_save(const char *path, const char *template, page_put put, const void *data);
 
+/* Ends the command if a file could not be written; leaves it as it is. */
+void page_check(const char *path);
+
 #endif

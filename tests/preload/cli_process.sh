@@ -6,47 +6,6 @@ source "${BASH_SOURCE%/*}/lib/cli.bash"
 need gcc python3
 commands=(stats doctor map "top --once" trim)
 
-# Bytes: the resident memory of a process by the kernel, and by the split of `doctor`.
-cat >"$work/adds_up.py" <<'SCRIPT'
-import re, subprocess, sys
-tool, pid = sys.argv[1:]
-units = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-report = subprocess.run([tool, "doctor", pid], capture_output=True, text=True, check=True).stdout
-rows = re.findall(r"^([ +=]) +([\d.]+) (\w+) +\d+ %", report, re.M)
-amounts = {sign: 0 for sign in " +="}
-for sign, number, unit in rows:
-    amounts[sign] += float(number) * units[unit]
-status = open(f"/proc/{pid}/status").read()
-kernel = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) << 10
-for what, total in (("rows", amounts[" "] + amounts["+"]), ("total", amounts["="])):
-    assert abs(total - kernel) < 0.01 * kernel + (256 << 10), (what, total, kernel, report)
-print("adds up")
-SCRIPT
-cat >"$work/map.py" <<'SCRIPT'
-import base64, json, subprocess, sys
-tool, pid = sys.argv[1:]
-page = subprocess.run([tool, "map", pid, "-"], capture_output=True, text=True, check=True).stdout
-data = json.loads(page.split("const data = ", 1)[1].split(";\n", 1)[0])
-stats = json.loads(subprocess.run([tool, "stats", "-f", "json", pid], capture_output=True,
-                                  check=True).stdout)["poolmalloc"]["totals"]
-active = 0
-for chunk in data["chunks"]:
-    pages, tree = base64.b64decode(chunk["pages"]), base64.b64decode(chunk["tree"])
-    marks = pages[::4]
-    assert len(marks) == data["chunkPages"] and len(tree) == 2 * len(marks)
-    # The leaves of the tree and the pages agree where the tree's upper nodes leave it to them.
-    def free(node, order):
-        if tree[node] == 0: return [True] * (1 << order)
-        if tree[node] == order + 1: return [False] * (1 << order)
-        return free(2 * node, order - 1) + free(2 * node + 1, order - 1)
-    assert free(1, 11) == [mark < 2 for mark in marks], chunk["base"]
-    active += sum(mark >= 3 for mark in marks) * data["pageBytes"]
-huge = sum(size for _, size in data["huge"])
-assert len(data["chunks"]) == stats["chunks"], (len(data["chunks"]), stats["chunks"])
-assert abs(active + huge - stats["active"]) < 0.02 * stats["active"] + 65536, (active, huge, stats)
-assert huge == stats["huge"]
-print("map agrees")
-SCRIPT
 
 # ---- Programs on the pool ------------------------------------------------------------------------
 build threads "$sources/threads.c"
@@ -57,8 +16,8 @@ for threads in 1 2000; do
     expect "$threads threads: prometheus" 0 '^# TYPE' "$tool" stats --format=prometheus $started
     expect "$threads threads: they are counted" 0 "\"threads\":$((threads + 1))," \
         "$tool" stats --format=json $started
-    expect "$threads threads: doctor" 0 'adds up' python3 "$work/adds_up.py" "$tool" $started
-    expect "$threads threads: map" 0 'map agrees' python3 "$work/map.py" "$tool" $started
+    expect "$threads threads: doctor" 0 'adds up' python3 "$sources/adds_up.py" "$tool" $started
+    expect "$threads threads: map" 0 'map agrees' python3 "$sources/map_agrees.py" "$tool" $started
     expect "$threads threads: top" 0 'CLASS +PAGES' "$tool" top --once $started
     expect "$threads threads: its arenas" 0 '^ +0 +[0-9]+ +[0-9]+ ' \
         "$tool" top --once --table=arenas -d 0.2 $started
@@ -133,6 +92,15 @@ for command in "${commands[@]}"; do
     complains "$command: no number" 2 '"12x" is not a process id' "$tool" $command 12x
     complains "$command: no process" 2 'usage' "$tool" $command
 done
+
+# As under Yama: the list of mappings can be read, what is in them cannot.
+cat >"$work/yama.c" <<'SOURCE'
+#include <errno.h>
+long process_vm_readv() { errno = EPERM; return -1; }
+SOURCE
+build yama.so -shared -fPIC "$work/yama.c"
+complains "may not be traced" 1 'may not read process' \
+    env LD_PRELOAD="$work/yama.so" "$tool" stats $other
 kill $other
 
 # Layouts of other versions and builds.

@@ -87,6 +87,8 @@ expect "runs that fail are told" 0 'runs? FAILED' "$tool" compare -n 1 --only=po
 expect "another library" 0 '^mine ' "$tool" compare -n 1 -a "mine=$library" --only=none true
 complains "no runs" 2 '--runs is 1 to' "$tool" compare -n 0 true
 complains "compare: static" 126 'statically linked' "$tool" compare "$work/static"
+complains "compare: a page that cannot be written" 1 '/nowhere/page: No such file' \
+    "$tool" compare --html=/nowhere/page true
 complains "compare: no program" 2 'no program' "$tool" compare
 echo 'same input' >"$work/text"
 expect "input from a file, each time anew" 0 '^same input$' \
