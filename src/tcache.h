@@ -1,78 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The thread cache: one magazine in use per size class, and one spare.
+/* The thread cache's slow paths, and its ageing by the clock. What it is made of: tcache_bin.h; how
+ * threads come by it: tcache_threads.h.
  *
- *     self_current -> struct tcache | tops[class]   | ---> loaded magazine: next free place
- *                                   | limits[class] | ---> its end
- *                                   | loaded, spare magazines, counters, arena
- *
- * Taking a slot:  p = tops[class][-1]; NULL: slow; tops[class]--.
- * Putting it:     tops[class] == limits[class]: slow; *tops[class]++ = p.
- *
- * Before its first slow call a thread points at the shared empty cache, past its last destructor
- * at the shared closed one. Neither is ever written to, their bins are empty and full at once, so
- * that every call takes the slow path; so are those of a cache in checking mode.
- *
- * Invariants (tcache_is_valid):
- *  1. tops lies within the loaded magazine's slots, limits at its capacity.
- *  2. The word below an empty top is NULL.
- *  3. A bin without a magazine is empty and full.
- *
- * Threads: a cache is its thread's own, but for spare, which others may take by exchange.
- *
- * Fork: a slow path names the bin that it rearranges in `changing`. A forked child takes back the
- * caches of the threads that are gone, but for that bin: what it held is lost to the child. */
+ * On empty: the spare if it is full, a magazine from the own depot, from another arena's, else half
+ * a magazine from the bitmaps. On full: an empty magazine; the full one becomes the spare, a full
+ * spare goes to the depot, or to the bitmaps when the budget is spent. */
 #ifndef POOLMALLOC_TCACHE_H
 #define POOLMALLOC_TCACHE_H
 
-#include "arena.h"
-#include "self.h"
-
-enum tcache_state {
-    TCACHE_EMPTY,  /* the shared one of threads that have none yet */
-    TCACHE_CLOSED, /* the shared one of threads past their destructors */
-    TCACHE_UNUSED, /* waits for a new thread */
-    TCACHE_OPEN,
-};
-
-/* What a slow call saw, by class. Owner writes, statistics read without order. */
-struct tcache_counts {
-    uint64_t slow_allocs; /* every allocation of a normal class is one */
-    uint64_t misses;      /* of them: the cache had nothing loaded */
-    uint64_t slow_frees;
-    uint64_t request_bytes; /* asked for in slow_allocs, to estimate rounding */
-};
-
-struct tcache {
-    uint32_t state; /* enum tcache_state */
-    void **tops[CLASS_COUNT];
-    void **limits[CLASS_COUNT];
-    uint64_t fast_allocs[CLASS_COUNT]; /* served by the fast path; statistics read it */
-    /* Below: slow paths only. */
-    struct magazine *loaded[CLASS_HUGE];
-    _Atomic(struct magazine *) spare[CLASS_HUGE]; /* acquire-release: slots come with it */
-    void **idle_tops[CLASS_HUGE];                 /* tops as the last tick found them */
-    struct tcache_counts counts[CLASS_HUGE];
-    _Atomic uint32_t changing; /* relaxed: read in a forked child, when the owner is gone */
-    struct arena *arena;
-    void *pools;                /* object pools' private stock */
-    _Atomic uint32_t tick_seen; /* the tick at which the cache was last aged; relaxed: a hint */
-    uint32_t calls_to_clock;    /* slow calls until the clock is read again */
-    uint32_t os_thread_id;
-    struct tcache *next;        /* all caches ever made; const once published */
-    struct tcache *next_unused; /* guarded by the lock of the unused ones */
-};
-
-static inline struct tcache *tcache_current(void)
-{
-    return self_current;
-}
-
-/* The calling thread's own cache, made on first use. NULL: out of memory, or the thread is past
- * its destructors. */
-struct tcache *tcache_own(void);
-
-/* The arena the calling thread takes from. NULL: out of memory. */
-struct arena *tcache_own_arena(void);
+#include "tcache_threads.h"
 
 /* A slot of a small or cached normal class when the fast path found none. request_bytes: for the
  * statistics. NULL: out of memory. */
@@ -89,18 +25,5 @@ void tcache_turn_clock(void);
 
 /* Gives all slots of the calling thread's cache back to the bitmaps. */
 void tcache_flush(void);
-
-/* Called at thread exit with a non-NULL `pools`, while the cache still works. */
-extern void (*tcache_on_pools_exit)(void *pools);
-
-/* Every cache ever made, for walkers; release pairs with acquire. */
-extern _Atomic(struct tcache *) tcache_newest;
-struct tcache *tcache_first(void);
-/* Slots of a class that lie in a cache: exact for the own one, a moment's for others. */
-unsigned tcache_cached_slots(struct tcache *tcache, unsigned class);
-/* In a forked child: takes back the caches of all threads that are gone. */
-void tcache_abandon_others(void);
-
-bool tcache_is_valid(struct tcache *tcache);
 
 #endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tcache_threads.h"
+
+#include "config.h"
+#include "meta.h"
+#include "os.h"
+#include "tick.h"
+
+#include <pthread.h>
+
+#define CLOSED_BINS                                                                                \
+    {                                                                                              \
+        [0 ... CLASS_COUNT - 1] = &tcache_no_slots[1]                                              \
+    }
+
+static struct tcache empty_tcache = {
+    .state = TCACHE_EMPTY, .tops = CLOSED_BINS, .limits = CLOSED_BINS};
+static struct tcache closed_tcache = {
+    .state = TCACHE_CLOSED, .tops = CLOSED_BINS, .limits = CLOSED_BINS};
+
+_Thread_local struct tcache *self_current = &empty_tcache;
+
+void (*tcache_on_pools_exit)(void *pools);
+
+_Atomic(struct tcache *) tcache_newest;
+
+static struct {
+    struct mutex lock; /* guards all below, and putting a cache into tcache_newest */
+    struct tcache *unused;
+    bool has_exit_key;
+    pthread_key_t exit_key;
+} caches;
+
+static struct tcache *reuse_cache(void)
+{
+    struct tcache *tcache = caches.unused;
+    if (tcache != NULL) {
+        caches.unused = tcache->next_unused;
+    }
+    return tcache;
+}
+
+static struct tcache *make_cache(void)
+{
+    struct tcache *tcache = meta_alloc(sizeof(*tcache), 64);
+    if (tcache != NULL) {
+        for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+            tcache->tops[class] = &tcache_no_slots[1];
+            tcache->limits[class] = &tcache_no_slots[1];
+        }
+        tcache->next = atomic_load_explicit(&tcache_newest, memory_order_relaxed);
+        atomic_store_explicit(&tcache_newest, tcache, memory_order_release);
+    }
+    return tcache;
+}
+
+static void put_unused_locked(struct tcache *tcache) REQUIRES(caches.lock)
+{
+    tcache->state = TCACHE_UNUSED;
+    tcache->next_unused = caches.unused;
+    caches.unused = tcache;
+}
+
+/* Its magazines may lie in a depot, in a stock or twice in the cache already: they are left alone.
+ */
+static void drop_changing_bin(struct tcache *tcache)
+{
+    unsigned class = atomic_load_explicit(&tcache->changing, memory_order_relaxed);
+    tcache_close_bin(tcache, class);
+    tcache_put_spare(tcache, class, NULL);
+}
+
+/* The thread-specific destructor. What the thread frees and allocates after it goes by the closed
+ * cache, that is straight to the bitmaps. */
+static void close_cache(void *own)
+{
+    struct tcache *tcache = own;
+    if (tcache->pools != NULL) {
+        tcache_on_pools_exit(tcache->pools);
+        tcache->pools = NULL;
+    }
+    tcache_retire_bins(tcache);
+    arena_leave(tcache->arena);
+    mutex_lock(&caches.lock);
+    self_current = &closed_tcache; /* with the lock held, as in attach_locked */
+    put_unused_locked(tcache);
+    mutex_unlock(&caches.lock);
+}
+
+static bool ensure_exit_key_locked(void) REQUIRES(caches.lock)
+{
+    if (!caches.has_exit_key) {
+        caches.has_exit_key = pthread_key_create(&caches.exit_key, close_cache) == 0;
+    }
+    return caches.has_exit_key;
+}
+
+/* With the lock held, a child that a signal handler forks here leaves all caches alone. */
+static void attach_locked(struct tcache *tcache, struct arena *arena) REQUIRES(caches.lock)
+{
+    tcache->arena = arena;
+    tcache->state = TCACHE_OPEN;
+    atomic_store_explicit(&tcache->tick_seen, tick_count(), memory_order_relaxed);
+    tcache->calls_to_clock = TCACHE_CALLS_PER_CLOCK;
+    tcache->os_thread_id = os_thread_id();
+    self_current = tcache;
+}
+
+COLD NOINLINE static struct tcache *open_cache(void)
+{
+    config_load();
+    struct arena *arena = arena_join();
+    if (arena == NULL) {
+        return NULL;
+    }
+    mutex_lock(&caches.lock);
+    struct tcache *tcache = reuse_cache();
+    if (tcache == NULL) {
+        tcache = make_cache();
+    }
+    if (tcache != NULL) {
+        attach_locked(tcache, arena);
+    }
+    bool has_exit_key = ensure_exit_key_locked();
+    mutex_unlock(&caches.lock);
+    if (tcache == NULL) {
+        arena_leave(arena);
+        return NULL;
+    }
+    if (has_exit_key) {
+        pthread_setspecific(caches.exit_key, tcache); /* may allocate: the cache works already */
+    }
+    return tcache;
+}
+
+struct tcache *tcache_own(void)
+{
+    struct tcache *tcache = tcache_current();
+    if (likely(tcache->state == TCACHE_OPEN)) {
+        return tcache;
+    }
+    return tcache->state == TCACHE_CLOSED ? NULL : open_cache();
+}
+
+struct arena *tcache_own_arena(void)
+{
+    struct tcache *tcache = tcache_own();
+    return tcache != NULL ? tcache->arena : arena_count() != 0 ? arena_at(0) : NULL;
+}
+
+struct tcache *tcache_first(void)
+{
+    return atomic_load_explicit(&tcache_newest, memory_order_acquire);
+}
+
+/* All but the own cache are unused here, also those that a gone thread was about to open or close.
+ * The lock is tried only: a signal handler may have forked while its thread held it. */
+void tcache_abandon_others(void)
+{
+    mutex_abandon(&caches.lock);
+    if (!mutex_try_lock(&caches.lock)) {
+        return;
+    }
+    caches.unused = NULL;
+    for (struct tcache *tcache = tcache_first(); tcache != NULL; tcache = tcache->next) {
+        if (tcache == tcache_current()) {
+            continue;
+        }
+        if (tcache->state == TCACHE_OPEN) {
+            drop_changing_bin(tcache);
+            tcache_retire_bins(tcache);
+            arena_leave(tcache->arena);
+        }
+        tcache->pools = NULL;
+        put_unused_locked(tcache);
+    }
+    mutex_unlock(&caches.lock);
+}
