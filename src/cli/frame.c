@@ -109,10 +109,9 @@ static void put_totals(struct frame *frame, const struct top *top)
                         ? (double)(now->purged - before->purged) / top->seconds
                         : 0;
     put(frame, LINE_PLAIN,
-        "  a second: %s slow allocs  %s slow frees  %s refills  %s flushes  %s lock waits  %s "
+        "  a second: %s allocs, %s missed caches  %s refills  %s flushes  %s lock waits  %s "
         "purged",
-        rate(top, before->slow_allocs, now->slow_allocs).text,
-        rate(top, before->slow_frees, now->slow_frees).text,
+        rate(top, before->allocs, now->allocs).text, rate(top, before->misses, now->misses).text,
         rate(top, before->refills, now->refills).text,
         rate(top, before->flushes, now->flushes).text,
         rate(top, before->lock_waits, now->lock_waits).text, show_bytes((uint64_t)purged).text);
@@ -164,8 +163,7 @@ static void put_class(struct frame *frame, const struct top *top, unsigned class
         show_bytes(class_pages_bytes(stats, class)).text, show_count((double)now->live).text,
         slots == 0 ? 100.0 : 100.0 * (double)now->live / (double)slots,
         show_bytes(now->cached_slots * bytes).text, show_bytes(now->depot_slots * bytes).text,
-        rate(top, before->slow_allocs, now->slow_allocs).text,
-        rate(top, before->slow_frees, now->slow_frees).text,
+        rate(top, before->allocs, now->allocs).text, rate(top, before->misses, now->misses).text,
         rate(top, before->refills, now->refills).text,
         rate(top, before->lock_waits, now->lock_waits).text);
 }
@@ -178,7 +176,7 @@ static void put_classes(struct frame *frame, const struct top *top)
     }
     qsort(ranked, CLASS_COUNT, sizeof(ranked[0]), by_value);
     put(frame, LINE_HEAD, "  %9s %9s %9s %8s %9s %9s %8s %8s %8s %8s", "CLASS", "PAGES", "LIVE",
-        "IN USE", "CACHED", "DEPOT", "ALLOC/s", "FREE/s", "REFILL/s", "WAIT/s");
+        "IN USE", "CACHED", "DEPOT", "ALLOC/s", "MISS/s", "REFILL/s", "WAIT/s");
     for (unsigned i = 0; i < CLASS_COUNT && ranked[i].value != 0; i++) {
         put_class(frame, top, ranked[i].class);
     }

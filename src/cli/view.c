@@ -47,7 +47,8 @@ static _Noreturn void die_misfit(const struct view *view, const char *command)
 {
     uint32_t version = view->layout.version;
     int pid = (int)view->process.pid;
-    if (version != LAYOUT_VERSION) {
+    bool is_layout = memcmp(view->layout.magic, LAYOUT_MAGIC, sizeof(LAYOUT_MAGIC)) == 0;
+    if (is_layout && version != LAYOUT_VERSION) {
         die(EXIT_FAILED, "%s: process %d runs on %s library (layout %u, this command reads %d)",
             command, pid, version > LAYOUT_VERSION ? "a newer" : "an older", version,
             LAYOUT_VERSION);

@@ -74,7 +74,7 @@ stop
 start "$tool" run -o background_thread:off,decay_ms:never "$work/grows"
 complains "trim: an idle process" 1 'has not allocated for five seconds' "$tool" trim $started
 stop
-start "$tool" run -o background_thread:on,decay_ms:never,cached_max:32768 "$work/grows"
+start "$tool" run -o background_thread:on,decay_ms:60000,cached_max:32768 "$work/grows"
 expect "trim: by the background thread" 0 'resident before, ([0-9]\.[0-9] MiB|[0-9]+ KiB) now' \
     "$tool" trim $started
 stop

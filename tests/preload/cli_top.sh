@@ -34,7 +34,7 @@ start "$tool" run "$work/threads" 20
 open_top --delay=0.2
 shows "totals" 'resident .* of .* mapped'
 shows "classes first" 'CLASS +PAGES +LIVE'
-shows "rates" 'a second: [1-9][0-9.]* ?k? slow allocs'
+shows "rates" 'a second: [1-9][0-9.]* ?k? allocs'
 terminal send-keys t
 shows "threads" 'THREAD +NAME'
 shows "each of them" "$started +threads "
