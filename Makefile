@@ -164,8 +164,10 @@ check: ## install what is missing, build, run every gate and test
 test: $(if $(filter %san,$(VARIANT)),,all) $(test_programs) ## the tests alone, in this VARIANT
 	@$(RUN) $(tests)
 
+# An emulator shares its own address space and threads with the program: no forks, no limits there.
 test-portable: $(portable_programs) # what runs under another machine's emulator or libc
-	@$(RUN) $(portable_programs)
+	@$(RUN) $(if $(EMULATOR),$(filter-out %/stress/fork %/stress/limits,$(portable_programs)), \
+	    $(portable_programs))
 
 test-slow: all ## real programs that take minutes
 	@$(RUN) $(slow_tests)

@@ -11,7 +11,7 @@ failed=0
 for target in "$@"; do
     name=${target##*/}
     mkdir -p "build/fuzz/found/$name"
-    if "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -print_final_stats=1 \
+    if "$target" -max_total_time="$seconds" -timeout=20 -len_control=0 -rss_limit_mb=3000 -print_final_stats=1 \
         -verbosity=1 -artifact_prefix="build/fuzz/crash-$name-" "build/fuzz/found/$name" \
         "tests/fuzz/corpus/$name" >"build/fuzz/$name.log" 2>&1; then
         passed=$((passed + 1))

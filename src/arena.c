@@ -256,7 +256,7 @@ struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned o
         mutex_lock(&arena->lock);
         run = take_run_locked(arena, pages, order > own_order ? order : own_order);
         if (likely(run.page != NULL)) {
-            run.page->class = (uint8_t) class;
+            page_set_class(run.page, class);
             arena->run_count[class]++;
             note_growth_locked(arena);
             ahead_pages = pages_ahead_locked(arena, run);
@@ -293,7 +293,7 @@ struct arena_block arena_alloc_normal(struct arena *arena, unsigned class, unsig
     if (run.page == NULL) {
         return (struct arena_block){0};
     }
-    run.page->state = PAGE_RUN;
+    page_set_state(run.page, PAGE_RUN);
     char *start = page_start(run.page);
     page_map_set_class(start, 1, class);
     return (struct arena_block){start, run.clean_pages == run.page->run_pages};
@@ -345,7 +345,7 @@ bool arena_resize_normal(struct page *page, unsigned new_class)
         arena->used_pages -= old_pages;
         arena->run_count[page->class]--;
         arena->run_count[new_class]++;
-        page->class = (uint8_t)new_class;
+        page_set_class(page, new_class);
         page_map_set_class(page_start(page), 1, new_class);
         arena_settle_chunk_locked(arena, chunk);
     }

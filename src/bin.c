@@ -16,7 +16,7 @@ static struct page *subpage_create(struct arena *arena, unsigned class, uint16_t
     }
     subpage->epoch = epoch;
     for (unsigned i = 1; i < subpage->run_pages; i++) {
-        subpage[i].state = PAGE_TAIL;
+        page_set_state(&subpage[i], PAGE_TAIL);
         subpage[i].head_offset = (uint16_t)i;
     }
     subpage_init(subpage, page_words(subpage), class);

@@ -142,7 +142,7 @@ void chunk_free_run(struct page *page)
     struct chunk *chunk = page->chunk;
     unsigned first = page_index(chunk, page);
     give_pages(chunk, first, first + page->run_pages);
-    page->state = PAGE_FREE;
+    page_set_state(page, PAGE_FREE);
 }
 
 bool chunk_extend_run(struct page *page, unsigned new_pages)

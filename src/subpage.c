@@ -13,9 +13,9 @@ void subpage_init(struct page *subpage, uint64_t *words, unsigned class)
     for (unsigned i = 0; i < BITMAP_WORDS(slot_count); i++) {
         words[i] = bitmap_mask(i, 0, slot_count);
     }
-    subpage->state = PAGE_SUBPAGE;
-    subpage->class = (uint8_t) class;
     subpage->free_count = (uint16_t)slot_count;
+    page_set_class(subpage, class);
+    page_set_state(subpage, PAGE_SUBPAGE);
 }
 
 unsigned subpage_take(struct page *subpage, uint64_t *words, char *start, void **slots_end,

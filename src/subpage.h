@@ -16,6 +16,8 @@
 #include "list.h"
 #include "size_class.h"
 
+#include <stdatomic.h>
+
 struct chunk;
 
 enum page_state {
@@ -34,11 +36,23 @@ struct page {
         uint16_t epoch;       /* subpages: the bin's at creation, see arena.h on fork */
         uint16_t head_offset; /* tails: pages back to the first one */
     };
-    uint8_t state; /* enum page_state */
-    uint8_t class; /* first pages: size class */
+    /* Atomic for the purger, which looks before it locks: state is released last. */
+    _Atomic uint8_t state; /* enum page_state */
+    _Atomic uint8_t class; /* first pages: size class */
 };
 
 enum { PAGE_WORDS = PAGE_MAX_SLOTS / 64 };
+
+static inline void page_set_state(struct page *page, enum page_state state)
+{
+    /* release: pairs with the load of the purger */
+    atomic_store_explicit(&page->state, (uint8_t)state, memory_order_release);
+}
+
+static inline void page_set_class(struct page *page, unsigned class)
+{
+    atomic_store_explicit(&page->class, (uint8_t) class, memory_order_relaxed);
+}
 
 /* Marks all slots free. words: the bitmap words of the subpage's pages. */
 void subpage_init(struct page *subpage, uint64_t *words, unsigned class);

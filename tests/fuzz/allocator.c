@@ -21,7 +21,7 @@
 enum {
     LIVE_COUNT = 64,
     THREAD_COUNT = 3,
-    STEPS_PER_VALIDATION = 16,
+    STEPS_PER_VALIDATION = 64,
     LIVE_BYTES_AT_MOST = 256 << 20,
     MARKED_BYTES = 4096, /* of a block's start, and as many of its end */
 };
@@ -64,7 +64,8 @@ static size_t next_size(struct input *input)
     static const size_t edges[] = {0,       16,      64,       256,     512,   1024,
                                    4096,    8192,    32768,    40960,   65536, 262144,
                                    1 << 20, 4 << 20, 16 << 20, 20 << 20};
-    size_t edge = edges[next_byte(input) % 16];
+    unsigned pick = next_byte(input);
+    size_t edge = edges[pick >= 240 ? 12 + pick % 4 : pick % 12]; /* the largest cost the most */
     unsigned offset = next_byte(input);
     size_t bytes = edge + (offset < 128 ? offset * (edge / 128 + 1) : 256 - offset);
     return offset >= 250 ? edge - (edge >= 256 ? 256 - offset : 0) : bytes;
