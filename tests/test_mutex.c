@@ -72,7 +72,7 @@ static void every_thread_has_its_number(void)
     }
 }
 
-static void the_word_names_the_holder(void)
+static void the_word_names_the_holder(void) NO_THREAD_SAFETY_ANALYSIS
 {
     CU_ASSERT_TRUE(mutex_try_lock(&mutex));
     CU_ASSERT_EQUAL(atomic_load(&mutex.word), self_number());
@@ -82,7 +82,7 @@ static void the_word_names_the_holder(void)
     CU_ASSERT_FALSE(mutex_is_held(&mutex));
 }
 
-static void abandon(void)
+static void abandon(void) NO_THREAD_SAFETY_ANALYSIS
 {
     static const uint32_t sleeper_waits = UINT32_C(1) << 31;
     uint32_t other = self_number() ^ 2;

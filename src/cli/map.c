@@ -38,7 +38,7 @@ static struct page_record record_of(const struct chunk *chunk, unsigned index)
         return (struct page_record){.mark =
                                         bitmap_test(chunk->dirty, index) ? MARK_DIRTY : MARK_CLEAN};
     }
-    switch (page->state) {
+    switch ((enum page_state)page->state) {
     case PAGE_SUBPAGE:
         return (struct page_record){
             MARK_SUBPAGE, (uint8_t) class, {(uint8_t)taken, (uint8_t)(taken >> 8)}};
