@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 enum { LIVE_COUNT = 400, CALLS_AT_MOST = 500, SLACK_BYTES = 512 << 10 };
 
@@ -292,7 +293,7 @@ static void limit_by(unsigned resource)
         pid_t child = fork();
         if (child == 0) {
             struct rlimit limit = {mapped_bytes() + (96 << 20), RLIM_INFINITY};
-            setrlimit((__typeof__(RLIMIT_AS))resource, &limit);
+            syscall(SYS_prlimit64, 0, resource, &limit, NULL); /* libcs differ in the type of it */
             exhaust(block_bytes[i]);
             fflush(stdout);
             _exit(cunit_failed_count != 0);
