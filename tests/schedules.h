@@ -61,7 +61,7 @@ static int next_thread(void)
 {
     int candidates[THREADS];
     int count = 0;
-    bool can_go_on = !scheduler.finished[scheduler.current];
+    bool can_go_on = scheduler.current < THREADS && !scheduler.finished[scheduler.current];
     if (can_go_on) {
         candidates[count++] = scheduler.current;
     }
