@@ -164,9 +164,11 @@ check: ## install what is missing, build, run every gate and test
 test: $(if $(filter %san,$(VARIANT)),,all) $(test_programs) ## the tests alone, in this VARIANT
 	@$(RUN) $(tests)
 
-# An emulator shares its own address space and threads with the program: no forks, no limits there.
+# An emulator shares its address space, threads and pages with the program: no forks, no limits and
+# no comparison with the kernel's figures there.
+foreign_to_emulators := %/stress/fork %/stress/limits %/stress/frame_server %/test_stats
 test-portable: $(portable_programs) # what runs under another machine's emulator or libc
-	@$(RUN) $(if $(EMULATOR),$(filter-out %/stress/fork %/stress/limits,$(portable_programs)), \
+	@$(RUN) $(if $(EMULATOR),$(filter-out $(foreign_to_emulators),$(portable_programs)), \
 	    $(portable_programs))
 
 test-slow: all ## real programs that take minutes

@@ -27,6 +27,10 @@ static inline int run_in_child(void (*run)(void), char *text, size_t capacity)
         length += (size_t)got;
     }
     text[length] = '\0';
+    char *emulators_words = strstr(text, "qemu: uncaught");
+    if (emulators_words != NULL) {
+        *emulators_words = '\0';
+    }
     close(ends[0]);
     waitpid(child, &status, 0);
     return status;
