@@ -30,7 +30,7 @@ CFLAGS_debug   := -Og -g -DPOOLMALLOC_DEBUG
 CFLAGS_asan    := -O1 -g -DPOOLMALLOC_DEBUG -fno-omit-frame-pointer -fsanitize=address
 CFLAGS_ubsan   := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=undefined -fno-sanitize-recover=all \
                   $(if $(findstring clang,$(CC)),-fsanitize-ignorelist=tests/ubsan.ignore,-fno-sanitize=null)
-CFLAGS_tsan    := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=thread -include tests/tsan_urcu.h
+CFLAGS_tsan    := -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=thread -include tests/tsan_urcu.h $(if $(findstring clang,$(CC)),-D__SANITIZE_THREAD__)
 CFLAGS         ?= $(or $(CFLAGS_$(VARIANT)),$(error unknown VARIANT $(VARIANT)))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Werror
