@@ -57,7 +57,8 @@ static inline struct magazine *magazine_pop(struct __cds_lfs_stack *stack)
     }
     struct magazine *first = stack->head == NULL ? NULL : magazine_of(&stack->head->node);
     if (first != NULL) {
-        stack->head = caa_container_of(first->node.next, struct cds_lfs_head, node);
+        struct cds_lfs_node *next = first->node.next;
+        stack->head = next == NULL ? NULL : caa_container_of(next, struct cds_lfs_head, node);
     }
     return first;
 }
