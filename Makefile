@@ -166,7 +166,7 @@ test: $(if $(filter %san,$(VARIANT)),,all) $(test_programs) ## the tests alone, 
 
 # An emulator shares its address space, threads and pages with the program: no forks, no limits and
 # no comparison with the kernel's figures there.
-foreign_to_emulators := %/stress/fork %/stress/limits %/stress/frame_server %/test_stats
+foreign_to_emulators := %/stress/fork %/stress/fork_purge %/stress/limits %/stress/frame_server %/test_stats
 test-portable: $(portable_programs) # what runs under another machine's emulator or libc
 	@$(RUN) $(if $(EMULATOR),$(filter-out $(foreign_to_emulators),$(portable_programs)), \
 	    $(portable_programs))

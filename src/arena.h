@@ -61,7 +61,7 @@ struct arena {
     char *lowest_base;              /* of any chunk so far; the next one is wanted below it */
     uint32_t next_sequence;         /* of the next chunk */
     uint32_t chunk_count;           /* mapped, of any epoch */
-    uint64_t used_pages;            /* in runs and subpages */
+    uint64_t used_pages;            /* in runs and subpages, or on their way to the kernel */
     uint64_t dirty_pages;           /* free and dirty */
     uint64_t resident_mark;         /* growth is counted from here, see above */
     uint64_t purged_bytes;          /* since the start */

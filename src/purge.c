@@ -58,31 +58,41 @@ static void age_depots(void)
     }
 }
 
+/* A chunk of an older epoch may be half changed: it is left alone, see arena.h on fork. */
+static bool is_current_locked(const struct spans *spans) REQUIRES(spans->arena->lock)
+{
+    return likely(spans->chunk->epoch == spans->arena->epoch);
+}
+
 /* Returns the page to go on from. */
 static unsigned reserve_spans(struct spans *spans, unsigned from)
 {
+    struct arena *arena = spans->arena;
     mutex_lock(&spans->arena->lock);
-    while (spans->count < SPANS_PER_LOCK && from < CHUNK_PAGES) {
+    while (spans->count < SPANS_PER_LOCK && from < CHUNK_PAGES && is_current_locked(spans)) {
         struct page_span span = chunk_reserve_span(spans->chunk, from);
         spans->at[spans->count] = span;
         spans->is_purged[spans->count] = false;
         spans->count += span.first < span.end;
+        arena->used_pages += span.end - span.first;
         from = span.end;
     }
+    arena_settle_chunk_locked(spans->arena, spans->chunk);
     mutex_unlock(&spans->arena->lock);
-    return from;
+    return spans->count != 0 ? from : CHUNK_PAGES;
 }
 
 static void release_spans_locked(struct spans *spans) REQUIRES(spans->arena->lock)
 {
-    for (unsigned i = 0; i < spans->count; i++) {
+    struct arena *arena = spans->arena;
+    for (unsigned i = 0; i < spans->count && is_current_locked(spans); i++) {
         struct page_span span = spans->at[i];
+        unsigned pages = span.end - span.first;
         chunk_release_span(spans->chunk, span, spans->is_purged[i]);
-        if (spans->is_purged[i]) {
-            spans->arena->purged_bytes += (size_t)(span.end - span.first) * PAGE_BYTES;
-        }
+        arena->used_pages -= pages;
+        arena->purged_bytes += spans->is_purged[i] ? pages * (size_t)PAGE_BYTES : 0;
+        arena->purge_calls++;
     }
-    spans->arena->purge_calls += spans->count;
     spans->count = 0;
     arena_settle_chunk_locked(spans->arena, spans->chunk);
 }
@@ -354,15 +364,17 @@ bool purge_all(void)
     return after > before || unmapped_bytes != 0;
 }
 
+/* The forking thread may have been interrupted while it held the arena's lock: then the spans stay
+ * in use, which the arena's sums allow for. */
 void purge_abandon_lock(void)
 {
     struct spans *spans = &purger.spans;
-    if (!mutex_abandon(&purger.lock) || spans->count == 0 || !mutex_try_lock(&spans->arena->lock)) {
+    if (!mutex_abandon(&purger.lock) || spans->count == 0) {
         return;
     }
-    if (spans->chunk->epoch == spans->arena->epoch) {
+    if (mutex_try_lock(&spans->arena->lock)) {
         release_spans_locked(spans);
+        mutex_unlock(&spans->arena->lock);
     }
     spans->count = 0;
-    mutex_unlock(&spans->arena->lock);
 }
