@@ -21,14 +21,27 @@ memory_kib() {
         awk '/^Pss:/ { sum += $2 } END { print sum + 0 }'
 }
 
+# The same once it shrinks no more: what was freed last goes back within a second or two.
+memory_at_rest_kib() {
+    local before now
+    now=$(memory_kib)
+    for _ in {1..15}; do
+        before=$now
+        sleep 1
+        now=$(memory_kib)
+        ((now < before - before / 100)) || break
+    done
+    echo "$now"
+}
+
 # Prints "START_KIB END_KIB": memory after a quarter of the time and at the end.
 run_server() {
     local name=$1 early late
     "start_$name" || return 1
     "load_$name" $((seconds / 4)) || { "stop_$name"; return 1; }
-    early=$(memory_kib)
+    early=$(memory_at_rest_kib)
     "load_$name" $((seconds - seconds / 4)) || { "stop_$name"; return 1; }
-    late=$(memory_kib)
+    late=$(memory_at_rest_kib)
     "stop_$name" || return 1
     echo "$early $late"
 }
