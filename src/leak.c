@@ -7,7 +7,6 @@
 #include "mutex.h"
 #include "poolmalloc.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,8 +43,21 @@ static struct {
 
 static _Atomic unsigned leak_level; /* relaxed: a switch */
 
+/* In the child: a list that a thread that is gone had in hand may be torn; it is given up. */
+static void after_fork_in_child(void) NO_THREAD_SAFETY_ANALYSIS
+{
+    if (mutex_abandon(&records.lock)) {
+        records.first = NULL;
+        records.epoch++;
+    }
+}
+
 PUBLIC void pm_leak_set_level(pm_leak_level level)
 {
+    static _Atomic bool is_registered;
+    if (level != PM_LEAK_DISABLED) {
+        mutex_on_fork(&is_registered, after_fork_in_child);
+    }
     atomic_store_explicit(&leak_level, (unsigned)level, memory_order_relaxed);
 }
 
@@ -181,15 +193,6 @@ PUBLIC size_t pm_leak_report(void)
 
 /* ---- Process -------------------------------------------------------------------------------- */
 
-/* In the child: a list that a thread that is gone had in hand may be torn; it is given up. */
-static void after_fork_in_child(void) NO_THREAD_SAFETY_ANALYSIS
-{
-    if (mutex_abandon(&records.lock)) {
-        records.first = NULL;
-        records.epoch++;
-    }
-}
-
 __attribute__((constructor)) static void read_environment(void)
 {
     static const char *const names[] = {"disabled", "simple", "advanced", "paranoid"};
@@ -199,7 +202,6 @@ __attribute__((constructor)) static void read_environment(void)
             pm_leak_set_level((pm_leak_level)level);
         }
     }
-    pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
 __attribute__((destructor)) static void report_at_exit(void)

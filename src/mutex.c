@@ -4,6 +4,7 @@
 #include "os.h"
 
 #include <limits.h>
+#include <pthread.h>
 
 enum { SPIN_ROUNDS = 64 };
 
@@ -14,11 +15,19 @@ static _Atomic(_Atomic uint32_t *) fork_mark;
 
 void mutex_watch_forks(void)
 {
-    _Atomic uint32_t *mark = os_map_fork_mark();
+    static _Atomic bool is_watching;
+    _Atomic uint32_t *mark = atomic_exchange(&is_watching, true) ? NULL : os_map_fork_mark();
     if (mark != NULL) {
         atomic_store_explicit(mark, 1, memory_order_relaxed);
         /* release: pairs with the acquire in mutex_check_fork */
         atomic_store_explicit(&fork_mark, mark, memory_order_release);
+    }
+}
+
+void mutex_on_fork(_Atomic bool *is_registered, void (*in_child)(void))
+{
+    if (!atomic_exchange(is_registered, true)) {
+        pthread_atfork(NULL, NULL, in_child);
     }
 }
 

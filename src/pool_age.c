@@ -5,7 +5,6 @@
 #include "misuse.h"
 #include "panic.h"
 
-#include <pthread.h>
 #include <string.h>
 
 enum {
@@ -75,11 +74,6 @@ static void thread_exit(void *pools)
     pm_free(table);
 }
 
-__attribute__((constructor)) static void install_handler(void)
-{
-    pthread_atfork(NULL, NULL, after_fork_in_child);
-}
-
 void pool_use_after_destroy(const struct pm_pool *pool)
 {
     panic_at(FATAL_POOL_DESTROYED, pool, 0, NULL);
@@ -141,6 +135,8 @@ static struct pm_pool *add_struct(void) REQUIRES(registry.lock)
 
 struct pm_pool *pool_register(void)
 {
+    static _Atomic bool is_registered;
+    mutex_on_fork(&is_registered, after_fork_in_child);
     mutex_lock(&registry.lock);
     struct pm_pool *pool = reuse_struct();
     if (pool == NULL) {

@@ -7,7 +7,6 @@
 #include "os.h"
 
 #include <errno.h>
-#include <pthread.h>
 
 static struct {
     struct mutex lock;
@@ -27,11 +26,6 @@ static void after_fork_in_child(void) NO_THREAD_SAFETY_ANALYSIS
         pool->first_waiter = NULL;
         pool->last_waiter = NULL;
     }
-}
-
-__attribute__((constructor)) static void install_handler(void)
-{
-    pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
 /* ---- Closing -------------------------------------------------------------------------------- */
@@ -240,6 +234,7 @@ static bool open_initial(struct pm_resources *pool)
 
 PUBLIC pm_resources *pm_resources_create(const pm_resources_options *options)
 {
+    static _Atomic bool is_registered;
     if (options == NULL || !options_are_valid(options)) {
         errno = EINVAL;
         return NULL;
@@ -249,6 +244,7 @@ PUBLIC pm_resources *pm_resources_create(const pm_resources_options *options)
         return NULL;
     }
     pool->options = *options;
+    mutex_on_fork(&is_registered, after_fork_in_child);
     mutex_lock(&registry.lock);
     pool->next = registry.first;
     registry.first = pool;
