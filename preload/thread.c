@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pthread_create, wrapped: the place where it is known, outside of malloc and of every lock of
- * libc, that the program gets a second thread. */
+ * libc, that the program has a second thread. */
 #include "background.h"
 #include "compiler.h"
-#include "lifecycle.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,8 +11,6 @@
 
 typedef int create_function(pthread_t *thread, const pthread_attr_t *attributes,
                             void *(*run)(void *), void *argument);
-
-const bool lifecycle_sees_threads = true;
 
 static _Atomic(create_function *) libc_create; /* relaxed: every thread finds the same */
 
@@ -37,7 +34,6 @@ PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
     if (create == NULL) {
         return EAGAIN;
     }
-    lifecycle_before_thread();
     int error = create(thread, attributes, run, argument);
     if (error == 0) {
         background_on_thread();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lifecycle.h"
-
+/* What happens at the start, at fork and at the end of a process. Nothing relies on the start
+ * having happened: the first malloc of the dynamic loader comes before it. */
 #include "arena.h"
 #include "background.h"
 #include "config.h"
@@ -10,6 +10,8 @@
 #include "purge.h"
 #include "stats_report.h"
 #include "tcache.h"
+
+#include <pthread.h>
 
 /* No prepare handler: no lock is held across fork. What a thread now gone held is forgotten. Takes
  * no lock but by trying: the forking thread may itself have been interrupted while it held some,
@@ -27,20 +29,13 @@ void mutex_after_fork(void)
     background_on_fork();
 }
 
-void lifecycle_before_thread(void)
-{
-    static _Atomic bool is_registered;
-    mutex_watch_forks();
-    mutex_on_fork(&is_registered, mutex_after_fork);
-}
-
 __attribute__((constructor)) static void start(void)
 {
     config_load();
     stats_report_load();
-    if (&lifecycle_sees_threads == NULL) {
-        lifecycle_before_thread();
-    }
+    mutex_watch_forks();
+    /* Also while there is one thread: its child may make more, which are not to be taken for gone. */
+    pthread_atfork(NULL, NULL, mutex_after_fork);
     background_on_start();
 }
 

@@ -15,8 +15,7 @@ static _Atomic(_Atomic uint32_t *) fork_mark;
 
 void mutex_watch_forks(void)
 {
-    static _Atomic bool is_watching;
-    _Atomic uint32_t *mark = atomic_exchange(&is_watching, true) ? NULL : os_map_fork_mark();
+    _Atomic uint32_t *mark = os_map_fork_mark();
     if (mark != NULL) {
         atomic_store_explicit(mark, 1, memory_order_relaxed);
         /* release: pairs with the acquire in mutex_check_fork */

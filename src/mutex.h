@@ -68,14 +68,12 @@ bool mutex_abandon(struct mutex *mutex);
 
 /* Fork handlers may come too late (those of others run before ours and allocate) or never (a child
  * made by a bare system call). From mutex_watch_forks on mutex_check_fork runs mutex_after_fork in
- * a forked child where it has not run yet; a thread that would wait for a lock calls it first.
- * Watching begins once, in the constructor or with the second thread, however that was made. */
+ * a forked child where it has not run yet; a thread that would wait for a lock calls it first. */
 void mutex_watch_forks(void);
 COLD void mutex_check_fork(void);
 
-/* Registers what a forked child does, at the first call with this flag: where the work begins that
- * it is for, so that a process without any pays nothing. Takes a lock of libc's, and may allocate.
- */
+/* Registers what a forked child does, at the first call with this flag: where the work begins that it
+ * is for. Takes a lock of libc's, and may allocate. */
 void mutex_on_fork(_Atomic bool *is_registered, void (*in_child)(void));
 
 /* Abandons every lock of the allocator. Defined in lifecycle.c, which knows them all. */

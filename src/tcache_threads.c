@@ -114,7 +114,6 @@ COLD NOINLINE static struct tcache *open_cache(void)
         return NULL;
     }
     mutex_lock(&caches.lock);
-    bool is_first = tcache_first() == NULL;
     struct tcache *tcache = reuse_cache();
     if (tcache == NULL) {
         tcache = make_cache();
@@ -127,9 +126,6 @@ COLD NOINLINE static struct tcache *open_cache(void)
     if (tcache == NULL) {
         arena_leave(arena);
         return NULL;
-    }
-    if (!is_first) {
-        mutex_watch_forks();
     }
     if (has_exit_key) {
         pthread_setspecific(caches.exit_key, tcache); /* may allocate: the cache works already */

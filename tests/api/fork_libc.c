@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -251,10 +252,47 @@ static void check_other_ways(void)
     }
 }
 
+/* ---- Threads that no wrapper of pthread_create sees, in a child and in its children ---------- */
+
+static int churn_unseen(void *unused)
+{
+    churn(unused);
+    return 0;
+}
+
+static unsigned fork_beside_unseen_threads(void)
+{
+    enum { FORKS = 200, THREADS = 3 };
+    unsigned failed = 0;
+    for (unsigned i = 0; i < THREADS; i++) {
+        thrd_t thread;
+        failed += thrd_create(&thread, churn_unseen, NULL) != thrd_success;
+    }
+    for (unsigned i = 0; i < FORKS; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(CHILD_SECONDS);
+            _exit(!can_allocate());
+        }
+        failed += child < 0 || !ended_well(child);
+    }
+    return failed;
+}
+
+static void check_unseen_threads(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(fork_beside_unseen_threads() != 0);
+    }
+    CHECK(ended_well(child));
+}
+
 int main(void)
 {
     alarm(TEST_SECONDS);
     CHECK(can_allocate());
+    check_unseen_threads();
     check_busy_forks();
     check_other_ways();
     return check_summary();
