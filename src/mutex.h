@@ -72,8 +72,8 @@ bool mutex_abandon(struct mutex *mutex);
 void mutex_watch_forks(void);
 COLD void mutex_check_fork(void);
 
-/* Registers what a forked child does, at the first call with this flag: where the work begins that it
- * is for. Takes a lock of libc's, and may allocate. */
+/* Registers what a forked child does, at the first call with this flag: where the work begins that
+ * it is for. Takes a lock of libc's, and may allocate. */
 void mutex_on_fork(_Atomic bool *is_registered, void (*in_child)(void));
 
 /* Abandons every lock of the allocator. Defined in lifecycle.c, which knows them all. */
