@@ -21,6 +21,7 @@ enum {
     AHEAD_MAX_PAGES = 32,
     GROWTH_SLACK_PAGES = (2 << 20) / PAGE_BYTES,
     GARBAGE_PAGES = (64 << 20) / PAGE_BYTES,
+    DENSE_MIN_CHUNKS = 4,
 };
 
 _Atomic bool arena_wants_purge;
@@ -172,16 +173,25 @@ static struct chunk_run take_run_locked(struct arena *arena, unsigned pages, uns
     return (struct chunk_run){0};
 }
 
+static bool is_dense_locked(const struct arena *arena)
+{
+    uint64_t chunk_pages = (uint64_t)arena->chunk_count * CHUNK_PAGES;
+    return arena->chunk_count >= DENSE_MIN_CHUNKS &&
+           arena->used_pages >= chunk_pages - chunk_pages / 8;
+}
+
 /* Maps outside the lock. */
 static bool grow(struct arena *arena)
 {
     mutex_lock(&arena->lock);
     char *hint = arena->lowest_base != NULL ? arena->lowest_base - CHUNK_BYTES : NULL;
+    bool wants_huge_pages = config.huge_pages && is_dense_locked(arena);
     mutex_unlock(&arena->lock);
     struct chunk *chunk = chunk_create(arena, hint);
     if (chunk == NULL) {
         return false;
     }
+    chunk->has_huge_pages = wants_huge_pages && os_allow_huge_pages(chunk->base, CHUNK_BYTES);
     mutex_lock(&arena->lock);
     chunk->epoch = arena->epoch;
     chunk->sequence = arena->next_sequence++;

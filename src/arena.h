@@ -16,6 +16,10 @@
  * step of growth, a tick like those of the clock; ticks let that mark sink); and when it is mostly
  * garbage, with more pages free and dirty than used, and more than 64 MiB of them.
  *
+ * With huge_pages:true, a chunk that an arena of four or more adds while they are 7/8 used may have
+ * huge pages; it is purged by whole ones, until less than half of it is used: then it refuses them,
+ * so that the kernel does not fill up again what was purged.
+ *
  * Locks: `lock` guards the chunk lists and, in chunk.h's words, the chunks. A bin's lock guards
  * its subpages. Order: bin, then arena; no two of a kind at once.
  *

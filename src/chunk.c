@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+enum { HUGE_PAGE_BYTES = 2 << 20 };
+
 /* Descriptors of chunks that were unmapped, all free but for stale dirty bits. */
 static struct {
     struct mutex lock; /* guards first */
@@ -53,6 +55,7 @@ struct chunk *chunk_create(struct arena *arena, void *hint)
     memset(chunk->aged, 0, sizeof(chunk->aged));
     chunk->ahead_first = 0;
     chunk->ahead_end = 0;
+    chunk->has_huge_pages = false;
     chunk->dirty_pages = 0;
     chunk->counted_dirty_pages = 0;
     page_map_set_chunk(base, chunk);
@@ -171,7 +174,8 @@ void chunk_shrink_run(struct page *page, unsigned new_pages)
 /* Widens a span over its free neighbours up to OS page bounds, then cuts what is not whole. */
 static struct page_span whole_os_pages(const struct chunk *chunk, struct page_span span)
 {
-    unsigned os_pages = (unsigned)(os_page_bytes() >> PAGE_LOG2);
+    size_t os_bytes = chunk->has_huge_pages ? HUGE_PAGE_BYTES : os_page_bytes();
+    unsigned os_pages = (unsigned)(os_bytes >> PAGE_LOG2);
     if (os_pages <= 1) {
         return span;
     }

@@ -38,6 +38,7 @@ struct chunk {
     uint16_t dirty_pages;         /* free and dirty */
     uint16_t counted_dirty_pages; /* what the arena's sum holds of them */
     uint8_t usage_list;           /* enum chunk_usage */
+    bool has_huge_pages;          /* purged in whole huge pages only, see arena.h */
     uint32_t epoch;               /* the arena's at creation, see arena.h on fork */
     uint64_t in_use[BITMAP_WORDS(CHUNK_PAGES)];
     uint64_t dirty[BITMAP_WORDS(CHUNK_PAGES)];

@@ -43,6 +43,7 @@ static const struct option options[] = {
     {"limit_bytes", &config.limit_bytes, VALUE_BYTES, UINT64_MAX, {0}},
     {"limit", &config.limit, VALUE_NAME, 1, {"none", "cgroup"}},
     {"background_thread", &config.background_thread, VALUE_NAME, 2, {"off", "on", "auto"}},
+    SWITCH(huge_pages),
     {"foreign", &config.foreign, VALUE_NAME, 1, {"abort", "ignore"}},
     SWITCH(check),
     {"stats_interval", &config.stats_interval, VALUE_NUMBER, 31536000, {0}},

@@ -26,6 +26,7 @@ struct config {
     uint64_t limit_bytes;       /* 0: none */
     uint64_t limit;             /* enum limit_source */
     uint64_t background_thread; /* enum background_thread */
+    uint64_t huge_pages;        /* dense heaps ask for them */
     uint64_t foreign;           /* enum foreign_policy */
     uint64_t check;             /* every free goes to the bitmaps at once */
     uint64_t stats_interval;    /* seconds between reports; 0: at exit only */

@@ -171,9 +171,14 @@ bool os_resident(const void *start, size_t bytes, uint8_t *pages)
     return mincore((void *)(uintptr_t)start, bytes, pages) == 0;
 }
 
-bool os_advise_huge(void *start, size_t bytes)
+bool os_allow_huge_pages(void *start, size_t bytes)
 {
     return madvise(start, bytes, MADV_HUGEPAGE) == 0;
+}
+
+void os_refuse_huge_pages(void *start, size_t bytes)
+{
+    madvise(start, bytes, MADV_NOHUGEPAGE);
 }
 
 _Atomic uint32_t *os_map_fork_mark(void)

@@ -35,8 +35,9 @@ void os_populate(void *start, size_t bytes);
 /* For each OS page of a range whether it is resident, in bit 0 of a byte. */
 bool os_resident(const void *start, size_t bytes, uint8_t *pages);
 
-/* Asks for huge pages in a span. */
-bool os_advise_huge(void *start, size_t bytes);
+/* Lets the kernel use huge pages in a span, or asks it not to. false: it has none. */
+bool os_allow_huge_pages(void *start, size_t bytes);
+void os_refuse_huge_pages(void *start, size_t bytes);
 
 /* CPUs this process may use: the smaller of its affinity and its cgroup's cpu.max, at least 1. */
 struct os_cpu_limits {

@@ -144,6 +144,18 @@ static struct chunk *chunk_after(struct arena *arena, struct list *node)
     return next == &arena->all_chunks ? NULL : list_entry(next, struct chunk, all_link);
 }
 
+/* See arena.h. Nobody but the purger reads or writes has_huge_pages of a chunk in use. */
+static void refuse_huge_pages_if_sparse(struct arena *arena, struct chunk *chunk)
+{
+    mutex_lock(&arena->lock);
+    bool is_sparse = chunk->used_pages < CHUNK_PAGES / 2;
+    mutex_unlock(&arena->lock);
+    if (chunk->has_huge_pages && is_sparse) {
+        chunk->has_huge_pages = false;
+        os_refuse_huge_pages(chunk->base, CHUNK_BYTES);
+    }
+}
+
 static void decay_arena(struct arena *arena)
 {
     struct chunk *next;
@@ -154,6 +166,7 @@ static void decay_arena(struct arena *arena)
             chunk_destroy(chunk);
             continue;
         }
+        refuse_huge_pages_if_sparse(arena, chunk);
         for (unsigned from = 0; from < CHUNK_PAGES;) {
             from = purge_spans(arena, chunk, from);
         }
@@ -207,7 +220,7 @@ static void purge_free_slots(struct arena *arena, enum bin_choice choice)
     }
     for (struct chunk *chunk = chunk_after(arena, &arena->all_chunks); chunk != NULL;
          chunk = chunk_after(arena, &chunk->all_link)) {
-        for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+        for (unsigned i = 0; i < CHUNK_PAGES && !chunk->has_huge_pages; i++) {
             struct page *page = &chunk->pages[i];
             if (page->state == PAGE_SUBPAGE && chosen[page->class]) {
                 purged_bytes += bin_purge_subpage(page);

@@ -51,6 +51,7 @@ static void good_values_are_taken(void)
         {"background_thread", "off", BACKGROUND_OFF},
         {"background_thread", "on", BACKGROUND_ON},
         {"background_thread", "auto", BACKGROUND_AUTO},
+        {"huge_pages", "true", 1},
         {"foreign", "ignore", FOREIGN_IGNORE},
         {"foreign", "abort", FOREIGN_ABORT},
         {"check", "true", 1},

@@ -235,6 +235,47 @@ static void larger_os_pages(void)
     CU_ASSERT_EQUAL(arena->purged_bytes % 65536, 0);
 }
 
+static struct chunk *newest_chunk(void)
+{
+    return list_entry(arena->all_chunks.next, struct chunk, all_link);
+}
+
+/* A heap that asks for huge pages loses none of them while it is dense, and then all. */
+static void huge_pages(void)
+{
+    enum { DENSE_CHUNKS = 4, CHUNK_RUNS = CHUNK_PAGES / 64 };
+    size_t bytes = size_class_bytes(CLASS_64_PAGES);
+    char *runs[CHUNK_RUNS];
+    start();
+    config.huge_pages = 1;
+    for (unsigned i = 0; i < DENSE_CHUNKS; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(arena_alloc_normal(arena, CLASS_NORMAL_LAST, 0).start);
+        CU_ASSERT_FALSE(newest_chunk()->has_huge_pages);
+    }
+    for (unsigned i = 0; i < CHUNK_RUNS; i++) {
+        runs[i] = take(CLASS_64_PAGES);
+    }
+    if (!newest_chunk()->has_huge_pages) {
+        return; /* a kernel without them */
+    }
+    give(runs[1]);
+    purge_all();
+    CU_ASSERT_EQUAL(arena->purged_bytes, 0);
+    for (unsigned i = 4; i < 8; i++) {
+        give(runs[i]);
+    }
+    purge_all();
+    CU_ASSERT_EQUAL(arena->purged_bytes, 4 * bytes);
+    CU_ASSERT_TRUE(newest_chunk()->has_huge_pages);
+    for (unsigned i = 8; i < 21; i++) {
+        give(runs[i]);
+    }
+    purge_all();
+    CU_ASSERT_EQUAL(arena->purged_bytes, 18 * bytes);
+    CU_ASSERT_FALSE(newest_chunk()->has_huge_pages);
+    CU_ASSERT_TRUE(arena_is_valid(arena));
+}
+
 static const struct test tests[] = {
     {"purged pages are zero and others stay", purged_pages_are_zero_and_others_stay},
     {"purged runs are handed out as zeroed", purged_runs_are_handed_out_as_zeroed},
@@ -245,6 +286,7 @@ static const struct test tests[] = {
     {"depots hand back their slots", depots_hand_back_their_slots},
     {"a failing purge loses nothing", a_failing_purge_loses_nothing},
     {"larger OS pages", larger_os_pages},
+    {"huge pages", huge_pages},
     {NULL, NULL},
 };
 
