@@ -71,20 +71,22 @@ static void drop_changing_bin(struct tcache *tcache)
 }
 
 /* The thread-specific destructor. What the thread frees and allocates after it goes by the closed
- * cache, that is straight to the bitmaps. */
+ * cache, that is straight to the bitmaps. The arena is left last: a child forked in between counts
+ * a thread too many there, never one too few. */
 static void close_cache(void *own)
 {
     struct tcache *tcache = own;
+    struct arena *arena = tcache->arena;
     if (tcache->pools != NULL) {
         tcache_on_pools_exit(tcache->pools);
         tcache->pools = NULL;
     }
     tcache_retire_bins(tcache);
-    arena_leave(tcache->arena);
     mutex_lock(&caches.lock);
     self_current = &closed_tcache; /* with the lock held, as in attach_locked */
     put_unused_locked(tcache);
     mutex_unlock(&caches.lock);
+    arena_leave(arena);
 }
 
 static bool ensure_exit_key_locked(void) REQUIRES(caches.lock)

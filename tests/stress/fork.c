@@ -127,8 +127,25 @@ static void *work(void *unused)
     return NULL;
 }
 
+/* A count below zero would read as the busiest arena of all, which no thread joins. */
+static bool arenas_count_their_threads(void)
+{
+    uint64_t joined = 0;
+    uint64_t open = 0;
+    for (unsigned i = 0; i < arena_count(); i++) {
+        joined += arena_at(i)->thread_count;
+    }
+    for (struct tcache *tcache = tcache_first(); tcache != NULL; tcache = tcache->next) {
+        open += tcache->state == TCACHE_OPEN;
+    }
+    return joined >= open && joined < INT32_MAX;
+}
+
 static const char *find_damage(void)
 {
+    if (!arenas_count_their_threads()) {
+        return "an arena counts too few threads";
+    }
     for (unsigned i = 0; i < arena_count(); i++) {
         if (!arena_is_valid(arena_at(i))) {
             return "an arena is damaged";
