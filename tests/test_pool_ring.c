@@ -8,6 +8,7 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 enum { CAPACITY = 8, STEPS = 200000, THIEVES = 2, STRESS_OBJECTS = 200000 };
 
@@ -109,7 +110,11 @@ static void *thief(void *unused)
 {
     void *batch[3];
     while (!atomic_load(&finished)) {
-        mark(batch, ring_steal(shared, batch, 3));
+        uint32_t taken = ring_steal(shared, batch, 3);
+        mark(batch, taken);
+        if (taken == 0) {
+            sched_yield();
+        }
     }
     return unused;
 }
@@ -119,7 +124,11 @@ static void own(void)
     void *batch[4];
     for (uintptr_t next = 1; next <= STRESS_OBJECTS;) {
         void *object = (void *)next;
-        next += ring_push(shared, &object, 1);
+        if (ring_push(shared, &object, 1) == 0) {
+            sched_yield();
+            continue;
+        }
+        next++;
         if (next % 3 == 0) {
             mark(batch, ring_pop(shared, batch, 2));
         }
