@@ -64,7 +64,7 @@ PUBLIC HOT void *pm_pool_get(pm_pool *pool)
         void *object = *local->top;
         if (likely(object != NULL)) {
             local->top--;
-            local_count(local, COUNT_GETS);
+            local->counts[COUNT_GETS]++;
             local_leave(local);
             return object;
         }
@@ -92,6 +92,33 @@ static bool store(struct pm_pool *pool, void *object)
     return stored;
 }
 
+/* False: not stored, see the slow path. */
+static ALWAYS_INLINE bool put_fast(uint64_t id, void *object)
+{
+    struct pool_local *local = local_find(id);
+    if (likely(local != NULL && local_enter(local) && local->top != local->limit)) {
+        *++local->top = object;
+        local->counts[COUNT_PUTS]++;
+        local_leave(local);
+        return true;
+    }
+    return false;
+}
+
+static void put_live(struct pm_pool *pool, void *object)
+{
+    if (pool->options.reset != NULL) {
+        pool->options.reset(object, pool->options.context);
+        if (put_fast(pool->id, object)) {
+            return;
+        }
+    }
+    pool_notice_tick(pool);
+    if (!store(pool, object)) {
+        pool_let_go(pool, object);
+    }
+}
+
 NOINLINE static void put_slow(struct pm_pool *pool, void *object)
 {
     int saved_errno = errno;
@@ -100,43 +127,17 @@ NOINLINE static void put_slow(struct pm_pool *pool, void *object)
     } else if (pool->state == POOL_DESTROYED) {
         pool_use_after_destroy(pool);
     } else {
-        pool_notice_tick(pool);
-        if (!store(pool, object)) {
-            pool_let_go(pool, object);
-        }
+        put_live(pool, object);
     }
     errno = saved_errno;
 }
 
-static ALWAYS_INLINE void put_reset(struct pm_pool *pool, void *object)
+PUBLIC HOT void pm_pool_put(pm_pool *pool, void *object)
 {
-    struct pool_local *local = local_find(pool->id);
-    if (likely(local != NULL && local_enter(local) && local->top != local->limit)) {
-        *++local->top = object;
-        local_count(local, COUNT_PUTS);
-        local_leave(local);
+    if (unlikely(object == NULL) || likely(put_fast(pool->put_id, object))) {
         return;
     }
     put_slow(pool, object);
-}
-
-/* Apart, so that a put without reset needs no stack frame. */
-NOINLINE static void reset_and_put(struct pm_pool *pool, void *object)
-{
-    pool->options.reset(object, pool->options.context);
-    put_reset(pool, object);
-}
-
-PUBLIC HOT void pm_pool_put(pm_pool *pool, void *object)
-{
-    if (unlikely(object == NULL)) {
-        return;
-    }
-    if (pool->options.reset != NULL) {
-        reset_and_put(pool, object);
-        return;
-    }
-    put_reset(pool, object);
 }
 
 /* ---- Life ----------------------------------------------------------------------------------- */
@@ -205,12 +206,13 @@ PUBLIC void pm_pool_destroy(pm_pool *pool)
 
 /* ---- Statistics ----------------------------------------------------------------------------- */
 
-static uint64_t sum(const struct pm_pool *pool, enum pool_count which)
+/* Threads count without atomic operations: what they add meanwhile may be missed. */
+NO_SANITIZE_THREAD static uint64_t sum(const struct pm_pool *pool, enum pool_count which)
 {
     uint64_t total = atomic_load_explicit(&pool->counts[which], memory_order_relaxed);
     struct pool_local *local = atomic_load_explicit(&pool->locals, memory_order_acquire);
     for (; local != NULL; local = local->next) {
-        total += atomic_load_explicit(&local->counts[which], memory_order_relaxed);
+        total += local->counts[which];
     }
     return total;
 }

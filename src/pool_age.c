@@ -60,14 +60,14 @@ static void disown(struct pm_pool *pool, struct pool_local *local)
 }
 
 /* The thread's stocks stay: others steal from them, the next new thread adopts them. */
-static void thread_exit(void *pools)
+static void thread_exit(struct pool_table *table)
 {
-    struct pool_table *table = pools;
     mutex_lock(&registry.lock);
-    for (uint32_t i = 0; i < registry.count && i <= table->mask; i++) {
-        const struct pool_entry *entry = &table->entries[i];
-        if (entry->id != 0 && entry->id == registry.pools[i]->id) {
-            disown(registry.pools[i], entry->local);
+    for (uint32_t i = 0; i < registry.count; i++) {
+        struct pm_pool *pool = registry.pools[i];
+        const struct pool_entry *entry = pool_entry_at(table, pool->id);
+        if (entry->id == pool->id) {
+            disown(pool, entry->local);
         }
     }
     mutex_unlock(&registry.lock);
@@ -147,6 +147,7 @@ struct pm_pool *pool_register(void)
         memset(pool, 0, sizeof(*pool));
         pool->index = index;
         pool->id = POOL_NO_ID;
+        pool->put_id = POOL_NO_ID;
         pool->state = POOL_FIXED; /* taken; agers pass it by until it is published */
     }
     mutex_unlock(&registry.lock);
@@ -157,7 +158,8 @@ void pool_publish(struct pm_pool *pool)
 {
     mutex_lock(&registry.lock);
     atomic_init(&pool->aged_tick, tick_count());
-    pool->id = ++registry.serial << 32 | pool->index;
+    pool->id = ++registry.serial << 32 | pool->index * sizeof(struct pool_entry);
+    pool->put_id = pool->options.reset == NULL ? pool->id : POOL_NO_ID;
     pool->state = POOL_LIVE;
     mutex_unlock(&registry.lock);
 }
@@ -168,6 +170,7 @@ void pool_unregister(struct pm_pool *pool)
     bool was_live = pool->state != POOL_DESTROYED;
     pool->state = POOL_DESTROYED;
     pool->id = POOL_NO_ID;
+    pool->put_id = POOL_NO_ID;
     registry.destroyed++;
     mutex_unlock(&registry.lock);
     if (!was_live) {

@@ -89,37 +89,36 @@ bool local_barrier(void)
             membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
 }
 
-static struct pool_table *table_grow(struct tcache *tcache, uint64_t index)
+/* Makes the thread's table reach to `place`. */
+static bool table_grow(struct tcache *tcache, uint64_t place)
 {
     struct pool_table *old = tcache->pools;
-    uint64_t old_count = old == NULL ? 0 : old->mask + 1;
-    uint64_t count = old == NULL ? TABLE_FIRST_ENTRIES : old_count;
-    while (count <= index) {
-        count *= 2;
+    if (old != &tcache_no_pools && place <= old->mask) {
+        return true;
     }
-    if (count == old_count) {
-        return old;
+    uint64_t bytes = TABLE_FIRST_ENTRIES * sizeof(struct pool_entry);
+    while (bytes <= place) {
+        bytes *= 2;
     }
-    struct pool_table *table = pm_calloc(1, sizeof(*table) + count * sizeof(table->entries[0]));
+    struct pool_table *table = pm_calloc(1, offsetof(struct pool_table, entries) + bytes);
     if (table == NULL) {
-        return NULL;
+        return false;
     }
-    table->mask = count - 1;
-    if (old != NULL) {
-        memcpy(table->entries, old->entries, old_count * sizeof(old->entries[0]));
-    }
+    table->mask = bytes - sizeof(struct pool_entry);
+    memcpy(table->entries, old->entries, old->mask + sizeof(struct pool_entry));
     tcache->pools = table;
-    pm_free(old);
-    return table;
+    if (old != &tcache_no_pools) {
+        pm_free(old);
+    }
+    return true;
 }
 
 bool table_insert(uint64_t id, struct pool_local *local)
 {
     struct tcache *tcache = tcache_own();
-    struct pool_table *table = tcache == NULL ? NULL : table_grow(tcache, (uint32_t)id);
-    if (table == NULL) {
+    if (tcache == NULL || !table_grow(tcache, (uint32_t)id)) {
         return false;
     }
-    table->entries[id & table->mask] = (struct pool_entry){.id = id, .local = local};
+    *(struct pool_entry *)pool_entry_at(tcache->pools, id) = (struct pool_entry){id, local};
     return true;
 }

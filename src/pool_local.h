@@ -49,12 +49,12 @@ enum pool_count { COUNT_GETS, COUNT_MISSES, COUNT_STEALS, COUNT_RESCUES, COUNT_P
 enum { POOL_COUNTS = COUNT_DROPS + 1 };
 
 struct pool_local {
-    void **top;                           /* the newest object, or stack[0]; by invariant 1 */
-    void **limit;                         /* const: the last usable element of stack */
-    _Atomic uint64_t gate;                /* invariant 3 */
-    _Atomic uint32_t busy;                /* 1: the owner is inside */
-    _Atomic bool owned;                   /* a living thread uses it */
-    _Atomic uint64_t counts[POOL_COUNTS]; /* written by the owner; relaxed: statistics */
+    void **top;                   /* the newest object, or stack[0]; by invariant 1 */
+    void **limit;                 /* const: the last usable element of stack */
+    _Atomic uint64_t gate;        /* invariant 3 */
+    _Atomic uint32_t busy;        /* 1: the owner is inside */
+    _Atomic bool owned;           /* a living thread uses it */
+    uint64_t counts[POOL_COUNTS]; /* written by the owner; statistics read it */
     void *stack[1 + LOCAL_STACK_OBJECTS];
     struct pool_local *next;      /* in the pool's list; const once listed */
     struct pool_local *neighbour; /* owner only: where to steal next, NULL: the list's first */
@@ -62,28 +62,21 @@ struct pool_local {
     CACHE_ALIGNED struct chain chains[2];
 };
 
-/* A thread's locals by pool index. */
-struct pool_entry {
-    uint64_t id; /* of the pool; a destroyed pool's never comes again */
-    struct pool_local *local;
-};
-
-struct pool_table {
-    uint64_t mask; /* entries - 1 */
-    struct pool_entry entries[];
-};
-
-/* The id of a pool without locals: in no table. */
+/* The id of a pool without locals: in no table. Others are serial << 32 | place in a table that is
+ * large enough, in bytes; a smaller table has another pool there. */
 #define POOL_NO_ID UINT64_MAX
+
+static ALWAYS_INLINE const struct pool_entry *pool_entry_at(const struct pool_table *table,
+                                                            uint64_t id)
+{
+    return (const struct pool_entry *)((const char *)table->entries + (id & table->mask));
+}
 
 /* The calling thread's local of the pool `id`, or NULL. */
 static ALWAYS_INLINE struct pool_local *local_find(uint64_t id)
 {
     const struct pool_table *table = tcache_current()->pools;
-    if (unlikely(table == NULL)) {
-        return NULL;
-    }
-    const struct pool_entry *entry = &table->entries[id & table->mask];
+    const struct pool_entry *entry = pool_entry_at(table, id);
     if (unlikely(entry->id != id)) {
         return NULL;
     }
@@ -107,14 +100,6 @@ static ALWAYS_INLINE void local_leave(struct pool_local *local)
 {
     /* release: pairs with the acquire in local_is_claimed */
     atomic_store_explicit(&local->busy, 0, memory_order_release);
-}
-
-/* Owner only: an increment without a locked instruction. */
-static ALWAYS_INLINE void local_count(struct pool_local *local, enum pool_count which)
-{
-    _Atomic uint64_t *counter = &local->counts[which];
-    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
 }
 
 /* A new local with an owner, or NULL. stack_objects: 0 or LOCAL_STACK_OBJECTS. */

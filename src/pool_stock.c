@@ -61,7 +61,7 @@ static void *steal(struct pm_pool *pool, struct pool_local *local, unsigned whic
 void pool_count(struct pm_pool *pool, struct pool_local *local, enum pool_count which)
 {
     if (local != NULL) {
-        local_count(local, which);
+        local->counts[which]++;
     } else {
         atomic_fetch_add_explicit(&pool->counts[which], 1, memory_order_relaxed);
     }

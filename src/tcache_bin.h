@@ -42,6 +42,20 @@ struct tcache_counts {
     uint64_t request_bytes; /* asked for in slow_allocs, to estimate rounding */
 };
 
+/* A thread's shares of object pools, see pool_local.h. */
+struct pool_entry {
+    uint64_t id; /* of the pool; a destroyed pool's never comes again */
+    struct pool_local *local;
+};
+
+struct pool_table {
+    uint64_t mask; /* bytes of all entries but one; their count is a power of two */
+    struct pool_entry entries[1];
+};
+
+/* The table of threads that have none: one entry that is no pool's. */
+extern struct pool_table tcache_no_pools;
+
 struct tcache {
     uint32_t state; /* enum tcache_state */
     void **tops[CLASS_COUNT];
@@ -54,7 +68,7 @@ struct tcache {
     struct tcache_counts counts[CLASS_HUGE];
     _Atomic uint32_t changing; /* relaxed: read in a forked child, when the owner is gone */
     struct arena *arena;
-    void *pools;                /* object pools' private stock */
+    struct pool_table *pools;   /* never NULL, so that pools need not test it */
     _Atomic uint32_t tick_seen; /* the tick at which the cache was last aged; relaxed: a hint */
     uint32_t calls_to_clock;    /* slow calls until the clock is read again */
     uint32_t os_thread_id;

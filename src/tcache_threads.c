@@ -13,14 +13,16 @@
         [0 ... CLASS_COUNT - 1] = &tcache_no_slots[1]                                              \
     }
 
+struct pool_table tcache_no_pools;
+
 static struct tcache empty_tcache = {
-    .state = TCACHE_EMPTY, .tops = CLOSED_BINS, .limits = CLOSED_BINS};
+    .state = TCACHE_EMPTY, .tops = CLOSED_BINS, .limits = CLOSED_BINS, .pools = &tcache_no_pools};
 static struct tcache closed_tcache = {
-    .state = TCACHE_CLOSED, .tops = CLOSED_BINS, .limits = CLOSED_BINS};
+    .state = TCACHE_CLOSED, .tops = CLOSED_BINS, .limits = CLOSED_BINS, .pools = &tcache_no_pools};
 
 _Thread_local struct tcache *self_current = &empty_tcache;
 
-void (*tcache_on_pools_exit)(void *pools);
+void (*tcache_on_pools_exit)(struct pool_table *pools);
 
 _Atomic(struct tcache *) tcache_newest;
 
@@ -48,6 +50,7 @@ static struct tcache *make_cache(void)
             tcache->tops[class] = &tcache_no_slots[1];
             tcache->limits[class] = &tcache_no_slots[1];
         }
+        tcache->pools = &tcache_no_pools;
         tcache->next = atomic_load_explicit(&tcache_newest, memory_order_relaxed);
         atomic_store_explicit(&tcache_newest, tcache, memory_order_release);
     }
@@ -77,9 +80,9 @@ static void close_cache(void *own)
 {
     struct tcache *tcache = own;
     struct arena *arena = tcache->arena;
-    if (tcache->pools != NULL) {
+    if (tcache->pools != &tcache_no_pools) {
         tcache_on_pools_exit(tcache->pools);
-        tcache->pools = NULL;
+        tcache->pools = &tcache_no_pools;
     }
     tcache_retire_bins(tcache);
     mutex_lock(&caches.lock);
@@ -173,7 +176,7 @@ void tcache_abandon_others(void)
             tcache_retire_bins(tcache);
             arena_leave(tcache->arena);
         }
-        tcache->pools = NULL;
+        tcache->pools = &tcache_no_pools;
         put_unused_locked(tcache);
     }
     mutex_unlock(&caches.lock);

@@ -52,6 +52,26 @@ static void opaque_pool_without_constructor_runs_empty(void)
     pm_pool_destroy(pool);
 }
 
+static void reset_changes_errno(void *object, void *context)
+{
+    (void)object;
+    (void)context;
+    errno = ENETDOWN;
+}
+
+static void put_preserves_errno(void)
+{
+    enum { COUNT = 40 }; /* beyond the private stack */
+    void *objects[COUNT];
+    pm_pool *pool =
+        pm_pool_create(&(pm_pool_options){.object_bytes = 8, .reset = reset_changes_errno});
+    get_many(pool, objects, COUNT);
+    errno = 0;
+    put_many(pool, objects, COUNT);
+    CU_ASSERT_EQUAL(errno, 0);
+    pm_pool_destroy(pool);
+}
+
 static void *fail(void *object, void *context)
 {
     (void)object;
@@ -235,11 +255,16 @@ static void use_destroyed(void)
     pm_pool_get(pool);
 }
 
+static void never_called(void *object, void *context)
+{
+    (void)object;
+    (void)context;
+    _exit(EXIT_FAILURE);
+}
+
 static void put_destroyed(void)
 {
-    pm_pool *pool = pm_pool_create(&counted_objects);
-    void *object = pm_pool_get(pool);
-    pm_pool_put(pool, object);
+    pm_pool *pool = pm_pool_create(&(pm_pool_options){.reset = never_called});
     pm_pool_destroy(pool);
     pm_pool_put(pool, &pool);
 }
@@ -295,6 +320,7 @@ static const struct test tests[] = {
     {"objects are aligned, and zero without constructor", aligns_and_zeroes_without_constructor},
     {"opaque pointers: last in first out, then EAGAIN", opaque_pool_without_constructor_runs_empty},
     {"a failing constructor's errno comes through", failing_constructor_is_the_callers_news},
+    {"put preserves errno, whatever reset does", put_preserves_errno},
     {"wrong options are refused", wrong_options_are_refused},
     {"objects above max_retained_bytes are dropped", too_large_objects_are_dropped},
     {"max_retained_objects holds", stock_limit_holds},
