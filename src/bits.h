@@ -40,6 +40,12 @@ static inline unsigned lowest_set_bit(uint64_t word)
     return (unsigned)__builtin_ctzl(word);
 }
 
+/* At least 0: counters that others advance are read one after the other and may disagree. */
+static inline uint64_t minus(uint64_t counter, uint64_t part)
+{
+    return counter > part ? counter - part : 0;
+}
+
 static inline uint64_t lowest_bits(unsigned count)
 {
     return count >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;

@@ -44,12 +44,13 @@ COLD NOINLINE static pm_pool *make_handles(void)
                                .alignment = HANDLE_ALIGNMENT,
                                .construct = construct_handle,
                                .name = "buffer handles"};
-    pm_pool *pool = pm_pool_create(&options);
+    pm_pool *pool = pool_prepare(&options);
     pm_pool *existing = NULL;
     if (pool == NULL) {
         return NULL;
     }
     pool->keeps_all = true;
+    pool_publish(pool);
     /* release: pairs with the acquire in handles() */
     if (atomic_compare_exchange_strong(&buffers.handles, &existing, pool)) {
         return pool;
@@ -348,10 +349,12 @@ PUBLIC pm_buf_stats pm_buf_get_stats(void)
     }
     pm_pool_stats of_handles = pm_pool_get_stats(pool);
     pm_pool_stats of_storage = pm_tiers_get_stats(tiers);
+    /* A get that failed for want of memory made no handle. */
+    uint64_t made = atomic_load_explicit(&buffers.handles_made, memory_order_relaxed);
     return (pm_buf_stats){
-        .live = of_handles.gets - of_handles.puts,
-        .created = of_handles.gets,
-        .handle_misses = of_handles.misses,
+        .live = minus(of_handles.hits + made, of_handles.puts),
+        .created = of_handles.hits + made,
+        .handle_misses = made,
         .storage_gets = of_storage.gets,
         .storage_misses = of_storage.misses,
         .copied_bytes = atomic_load_explicit(&buffers.copied_bytes, memory_order_relaxed),

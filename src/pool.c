@@ -74,20 +74,21 @@ PUBLIC HOT void *pm_pool_get(pm_pool *pool)
 
 /* ---- Put ------------------------------------------------------------------------------------ */
 
+/* size_of runs before and after, never while a local is entered. */
 static bool store(struct pm_pool *pool, void *object)
 {
-    struct pool_local *local = pool_local_ready(pool);
     bool fits = !pool->counts_objects || pool_stock_in(pool, object);
+    struct pool_local *local = pool_local_ready(pool);
     bool stored = fits && local != NULL && pool_store(pool, local, object);
-    if (fits && !stored && pool->counts_objects) {
-        pool_stock_out(pool, object);
-    }
     pool_count(pool, local, COUNT_PUTS);
     if (!stored) {
         pool_count(pool, local, COUNT_DROPS);
     }
     if (local != NULL) {
         local_leave(local);
+    }
+    if (fits && !stored && pool->counts_objects) {
+        pool_stock_out(pool, object);
     }
     return stored;
 }
@@ -148,7 +149,7 @@ static bool is_valid(const pm_pool_options *options)
            (options->max_retained_bytes == 0 || options->size_of != NULL);
 }
 
-PUBLIC pm_pool *pm_pool_create(const pm_pool_options *options)
+struct pm_pool *pool_prepare(const pm_pool_options *options)
 {
     static const pm_pool_options defaults = {0};
     options = options == NULL ? &defaults : options;
@@ -167,7 +168,15 @@ PUBLIC pm_pool *pm_pool_create(const pm_pool_options *options)
     }
     pool->counts_objects = options->size_of != NULL || options->max_retained_objects != 0;
     pool->has_callbacks_for_aging = options->destruct != NULL || options->size_of != NULL;
-    pool_publish(pool);
+    return pool;
+}
+
+PUBLIC pm_pool *pm_pool_create(const pm_pool_options *options)
+{
+    struct pm_pool *pool = pool_prepare(options);
+    if (pool != NULL) {
+        pool_publish(pool);
+    }
     return pool;
 }
 
@@ -234,8 +243,8 @@ PUBLIC pm_pool_stats pm_pool_get_stats(const pm_pool *pool)
         .drops = sum(pool, COUNT_DROPS),
         .aged = atomic_load_explicit(&pool->aged, memory_order_relaxed),
     };
-    stats.hits = stats.gets - stats.misses;
-    stats.retained_objects = stats.puts - stats.drops - stats.hits - stats.aged;
+    stats.hits = minus(stats.gets, stats.misses);
+    stats.retained_objects = minus(stats.puts, stats.drops + stats.hits + stats.aged);
     stats.retained_bytes = pool->options.size_of != NULL
                                ? atomic_load_explicit(&pool->stock_bytes, memory_order_relaxed)
                                : stats.retained_objects * pool->options.object_bytes;

@@ -48,6 +48,9 @@ static inline unsigned pool_fresh(const struct pm_pool *pool)
     return atomic_load_explicit(&pool->generation, memory_order_relaxed) & 1;
 }
 
+/* pm_pool_create, but for pool_publish: the caller may set more before. */
+struct pm_pool *pool_prepare(const pm_pool_options *options);
+
 /* Ends the process. */
 COLD NORETURN void pool_use_after_destroy(const struct pm_pool *pool);
 

@@ -228,13 +228,15 @@ static void age(struct pm_pool *pool, uint32_t now)
     if (!mutex_try_lock(&pool->age_lock)) {
         return;
     }
-    uint32_t elapsed =
-        pool->keeps_all ? 0 : now - atomic_load_explicit(&pool->aged_tick, memory_order_relaxed);
-    for (uint32_t i = 0; i < elapsed && i < AGES_TO_EMPTY; i++) {
+    /* Below 0: another thread saw a later tick and was here first. */
+    int32_t elapsed = (int32_t)(now - atomic_load_explicit(&pool->aged_tick, memory_order_relaxed));
+    for (int32_t i = 0; !pool->keeps_all && i < elapsed && i < AGES_TO_EMPTY; i++) {
         turn_generation(pool);
     }
-    /* release: pairs with the acquire in pool_local_ready, which settles after it */
-    atomic_store_explicit(&pool->aged_tick, now, memory_order_release);
+    if (elapsed > 0) {
+        /* release: pairs with the acquire in settle, which comes after it */
+        atomic_store_explicit(&pool->aged_tick, now, memory_order_release);
+    }
     mutex_unlock(&pool->age_lock);
 }
 

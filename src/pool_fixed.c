@@ -166,8 +166,8 @@ pm_pool_stats fixed_stats(const struct pool_fixed *fixed)
         .puts = atomic_load_explicit(&fixed->puts, memory_order_relaxed),
         .drops = atomic_load_explicit(&fixed->drops, memory_order_relaxed),
     };
-    stats.hits = stats.gets - stats.misses;
-    stats.retained_objects = fixed->count + stats.puts - stats.drops - stats.hits;
+    stats.hits = minus(stats.gets, stats.misses);
+    stats.retained_objects = minus(fixed->count + stats.puts, stats.drops + stats.hits);
     stats.retained_bytes = stats.retained_objects * fixed->stride;
     return stats;
 }

@@ -3,6 +3,7 @@
  * late use of a destroyed pool, threads that come and go. */
 #include "test_pool.h"
 
+#include "pool.h"
 #include "tick.h"
 
 #include <errno.h>
@@ -129,6 +130,39 @@ static void too_large_objects_are_dropped(void)
     CU_ASSERT_EQUAL(destructed, 2);
 }
 
+static pm_pool *asked;
+static bool asking;
+
+/* Uses the very pool that asks; its own calls ask again, once. */
+static size_t size_by_using_the_pool(const void *object, void *context)
+{
+    (void)object;
+    (void)context;
+    if (!asking) {
+        asking = true;
+        turn_over(asked);
+        asking = false;
+    }
+    return 1;
+}
+
+static void size_of_may_use_the_pool(void)
+{
+    enum { COUNT = 100 };
+    void *objects[COUNT];
+    asked = pm_pool_create(&(pm_pool_options){.object_bytes = 64,
+                                              .size_of = size_by_using_the_pool,
+                                              .max_retained_bytes = 1,
+                                              .max_retained_objects = COUNT});
+    get_many(asked, objects, COUNT);
+    put_many(asked, objects, COUNT);
+    pm_pool_stats stats = pm_pool_get_stats(asked);
+    CU_ASSERT_EQUAL(stats.retained_objects, stats.misses - stats.drops);
+    CU_ASSERT_EQUAL(stats.retained_bytes, stats.retained_objects);
+    asking = true; /* a pool that is being destroyed cannot be used any more */
+    pm_pool_destroy(asked);
+}
+
 static void stock_limit_holds(void)
 {
     enum { COUNT = 100, LIMIT = 10 };
@@ -230,6 +264,34 @@ static void pool_nobody_calls_is_aged_by_others(void)
     pm_pool_destroy(busy);
 }
 
+/* A caller that read the tick before others moved on comes late. */
+static void late_callers_do_not_age(void)
+{
+    void *objects[50];
+    pm_pool *pool = pm_pool_create(&counted_objects);
+    get_many(pool, objects, 50);
+    put_many(pool, objects, 50);
+    atomic_store(&pool->aged_tick, tick_count() + 1);
+    get_many(pool, objects, 50);
+    put_many(pool, objects, 50);
+    CU_ASSERT_EQUAL(destructed, 0);
+    CU_ASSERT_EQUAL(pool->aged_tick, tick_count() + 1);
+    pm_pool_destroy(pool);
+}
+
+static void counters_that_disagree_give_no_nonsense(void)
+{
+    pm_pool *pool = pm_pool_create(&counted_objects);
+    turn_over(pool);
+    /* As if a get had ended between the reading of gets and of misses. */
+    local_find(pool->id)->counts[COUNT_MISSES]++;
+    CU_ASSERT_EQUAL(pm_pool_get_stats(pool).hits, 0);
+    local_find(pool->id)->counts[COUNT_MISSES]--;
+    local_find(pool->id)->counts[COUNT_DROPS] += 2;
+    CU_ASSERT_EQUAL(pm_pool_get_stats(pool).retained_objects, 0);
+    pm_pool_destroy(pool);
+}
+
 static void trim_empties_pools_without_callbacks(void)
 {
     void *objects[50];
@@ -323,11 +385,14 @@ static const struct test tests[] = {
     {"put preserves errno, whatever reset does", put_preserves_errno},
     {"wrong options are refused", wrong_options_are_refused},
     {"objects above max_retained_bytes are dropped", too_large_objects_are_dropped},
+    {"size_of may use the pool that asks", size_of_may_use_the_pool},
     {"max_retained_objects holds", stock_limit_holds},
     {"10,000 objects stay apart, drain lets all go", many_objects_are_kept_apart},
     {"unused objects are gone after two ticks", unused_objects_are_gone_after_two_ticks},
     {"an object used within two ticks is rescued", used_objects_are_rescued},
     {"a pool nobody calls is aged by calls of another", pool_nobody_calls_is_aged_by_others},
+    {"a call that read the tick too early ages nothing", late_callers_do_not_age},
+    {"counters that disagree give no nonsense", counters_that_disagree_give_no_nonsense},
     {"trim empties pools that need no callbacks", trim_empties_pools_without_callbacks},
     {"a destroyed pool is fatal", destroyed_pool_is_fatal},
     {"a thousand pools come and go", pools_come_and_go},

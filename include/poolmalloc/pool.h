@@ -12,8 +12,9 @@
  *       destroy              no     no     no     no     no     (of the same pool)
  *
  * Not for signal handlers. Callbacks run in the thread that called the pool, no lock held; they
- * may use any pool, this one included. After fork the child may go on using its pools: it owns a
- * copy of the stock, of which the part that another thread had in hand at that instant is lost.
+ * may use any pool, this one included unless it is being destroyed. After fork the child may go on
+ * using its pools: it owns a copy of the stock, of which the part that another thread had in hand
+ * at that instant is lost.
  */
 #ifndef PM_POOL_H
 #define PM_POOL_H
