@@ -9,8 +9,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* Patterns that neither a freed head nor chance is likely to hold. */
-static const uint16_t state_live = 0xa11c;
+/* Patterns that neither a freed head nor chance is likely to hold. A live one is first_live plus
+ * the resets of its arena: what they dropped is not live. */
+static const uint16_t first_live = 0xa11c;
 static const uint16_t state_free = 0xf4ee;
 
 struct head {
@@ -42,6 +43,7 @@ struct pm_arena {
     char *slab_end;
     struct large *large;
     pm_arena_stats stats;
+    uint16_t state_live; /* of the blocks since the last reset */
     struct head *free[GROUP_CLASSES];
 };
 
@@ -81,7 +83,7 @@ static void *alloc_large(struct pm_arena *arena, size_t bytes)
     }
     *large = (struct large){.next = arena->large,
                             .request_bytes = bytes,
-                            .head = {.arena = arena, .state = state_live}};
+                            .head = {.arena = arena, .state = arena->state_live}};
     if (large->next != NULL) {
         large->next->previous = large;
     }
@@ -153,7 +155,7 @@ PUBLIC void *pm_arena_malloc(pm_arena *arena, size_t bytes)
     *head = (struct head){.arena = arena,
                           .request_bytes = (uint32_t)bytes,
                           .class = (uint16_t) class,
-                          .state = state_live};
+                          .state = arena->state_live};
     count_alloc(arena, bytes);
     return head + 1;
 }
@@ -164,7 +166,7 @@ PUBLIC void pm_arena_free(pm_arena *arena, void *block)
         return;
     }
     struct head *head = (struct head *)block - 1;
-    if (head->state != state_live || head->arena != arena) {
+    if (head->state != arena->state_live || head->arena != arena) {
         misuse(MISUSE_ARENA_BLOCK, block);
         return;
     }
@@ -182,7 +184,11 @@ PUBLIC void pm_arena_free(pm_arena *arena, void *block)
 
 PUBLIC pm_arena *pm_arena_create(void)
 {
-    return pm_calloc(1, sizeof(struct pm_arena));
+    struct pm_arena *arena = pm_calloc(1, sizeof(*arena));
+    if (arena != NULL) {
+        arena->state_live = first_live;
+    }
+    return arena;
 }
 
 /* Frees all slabs after `slab`. */
@@ -213,6 +219,7 @@ PUBLIC void pm_arena_reset(pm_arena *arena)
         arena->cut = (char *)(arena->slabs + 1);
         arena->stats.held_bytes = GROUP_SLAB_BYTES;
     }
+    arena->state_live++;
     arena->stats.live_blocks = 0;
     arena->stats.live_bytes = 0;
     arena->stats.peak_bytes = 0;

@@ -114,6 +114,11 @@ static void misuse_is_counted_and_ignored(void)
     pm_arena_free(arena, block);
     CU_ASSERT_EQUAL(pm_misuse_count(), 2);
     CU_ASSERT_EQUAL(pm_arena_get_stats(arena).live_blocks, 0);
+    block = pm_arena_malloc(arena, 100);
+    pm_arena_reset(arena);
+    pm_arena_free(arena, block); /* dropped by the reset */
+    CU_ASSERT_EQUAL(pm_misuse_count(), 3);
+    CU_ASSERT_EQUAL(pm_arena_get_stats(arena).live_blocks, 0);
     pm_arena_destroy(arena);
     pm_arena_destroy(other);
 }
