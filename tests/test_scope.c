@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Scope guards give back on every way out of a scope, once, in reverse order, and not what was
  * kept. */
-#include "poolmalloc.h"
+#include "poolmalloc/scope.h" /* alone: it brings what it needs */
 #include "test.h"
 
 static pm_pool *pool;

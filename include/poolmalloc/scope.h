@@ -15,8 +15,7 @@
 #ifndef PM_SCOPE_H
 #define PM_SCOPE_H
 
-#include "buffer.h"
-#include "pool.h"
+#include "../poolmalloc.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,7 +49,9 @@ static inline pm_held pm_pool_hold(pm_pool *pool)
 /* What the guards call, with the address of the variable. */
 static inline void pm_scope_free(void *variable)
 {
-    pm_free(*(void **)variable);
+    void *block;
+    __builtin_memcpy(&block, variable, sizeof(block)); /* a pointer of whatever type */
+    pm_free(block);
 }
 
 static inline void pm_scope_release(pm_buf **variable)
