@@ -20,7 +20,10 @@ static void after_fork_in_child(void) NO_THREAD_SAFETY_ANALYSIS
 {
     (void)mutex_abandon(&registry.lock);
     for (struct pm_resources *pool = registry.first; pool != NULL; pool = pool->next) {
-        (void)mutex_abandon(&pool->lock);
+        if (mutex_abandon(&pool->lock)) {
+            pool->idle = NULL; /* its array may have been moving */
+            pool->idle_capacity = 0;
+        }
         pool->in_use = 0;
         pool->idle_count = 0;
         pool->first_waiter = NULL;
