@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "stats_print.h"
 
-enum { LABEL_COLUMNS = 34, BYTES_COLUMNS = 12, CELL_COLUMNS = 11 };
+enum { LABEL_COLUMNS = 34, AMOUNT_COLUMNS = 12, BYTES_COLUMNS = 16 };
 
 /* ---- Waterfall --------------------------------------------------------------------------- */
 
@@ -95,8 +95,8 @@ static void print_row(struct sink *sink, const char *sign, const char *label, ui
     text_string(text, sign);
     text_string(text, label);
     text_column(text, line_start, LABEL_COLUMNS);
-    print_amount(text, bytes, BYTES_COLUMNS);
-    text_number_padded(text, bytes, CELL_COLUMNS + 5);
+    print_amount(text, bytes, AMOUNT_COLUMNS);
+    text_number_padded(text, bytes, BYTES_COLUMNS);
     text_char(text, '\n');
 }
 
@@ -128,54 +128,78 @@ void stats_print_waterfall(struct sink *sink, const struct stats *stats)
     print_verdict(sink, stats);
 }
 
-/* ---- Size classes ------------------------------------------------------------------------ */
+/* ---- Tables ------------------------------------------------------------------------------ */
 
-static void print_heads(struct sink *sink, const char *const *heads, unsigned count)
+/* Widths add up to at most the 80 columns of a terminal. */
+struct column {
+    const char *head;
+    unsigned width;
+};
+
+/* A wider number moves the rest of its row, but stays apart from what is before it. */
+static void put_text(struct text *text, const struct column *column, const char *value)
 {
-    struct text *text = sink_line(sink);
-    text_char(text, '\n');
-    for (unsigned i = 0; i < count; i++) {
-        text_string_padded(text, heads[i], CELL_COLUMNS);
-    }
-    text_char(text, '\n');
+    text_char(text, ' ');
+    text_string_padded(text, value, column->width - 1);
 }
 
-static void print_percent(struct text *text, uint64_t part, uint64_t whole)
+static void put_number(struct text *text, const struct column *column, uint64_t value)
+{
+    text_char(text, ' ');
+    text_number_padded(text, value, column->width - 1);
+}
+
+static void put_percent(struct text *text, const struct column *column, uint64_t part,
+                        uint64_t whole)
 {
     char space[32];
     struct text percent = text_over(space, sizeof(space) - 1);
     text_percent(&percent, part, whole);
     space[percent.length] = '\0';
-    text_string_padded(text, space, CELL_COLUMNS);
+    put_text(text, column, space);
 }
+
+static void put_heads(struct text *text, const struct column *columns, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        put_text(text, &columns[i], columns[i].head);
+    }
+    text_char(text, '\n');
+}
+
+/* ---- Size classes ------------------------------------------------------------------------ */
+
+static const struct column class_columns[] = {
+    {"class", 9},  {"live", 9},   {"subpages", 9},  {"use %", 6}, {"free", 8},
+    {"cached", 8}, {"depots", 8}, {"requests", 11}, {"hit %", 6}, {"waits", 6},
+};
 
 static void print_class(struct sink *sink, const struct stats *stats, unsigned class)
 {
     const struct stats_class *counts = &stats->classes[class];
-    const uint64_t cells[] = {counts->free_slots, counts->cached_slots, counts->depot_slots,
-                              counts->allocs};
+    const struct column *column = class_columns;
     struct text *text = sink_line(sink);
     if (class == CLASS_HUGE) {
-        text_string_padded(text, "huge", CELL_COLUMNS);
+        put_text(text, column++, "huge");
     } else {
-        text_number_padded(text, size_class_bytes(class), CELL_COLUMNS);
+        put_number(text, column++, size_class_bytes(class));
     }
-    text_number_padded(text, counts->live, CELL_COLUMNS);
-    text_number_padded(text, counts->runs, CELL_COLUMNS);
-    print_percent(text, counts->live, stats_class_slots(counts));
-    for (unsigned i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
-        text_number_padded(text, cells[i], CELL_COLUMNS);
-    }
-    print_percent(text, counts->allocs - counts->misses, counts->allocs);
-    text_number_padded(text, counts->lock_waits, CELL_COLUMNS);
+    put_number(text, column++, counts->live);
+    put_number(text, column++, counts->runs);
+    put_percent(text, column++, counts->live, stats_class_slots(counts));
+    put_number(text, column++, counts->free_slots);
+    put_number(text, column++, counts->cached_slots);
+    put_number(text, column++, counts->depot_slots);
+    put_number(text, column++, counts->allocs);
+    put_percent(text, column++, counts->allocs - counts->misses, counts->allocs);
+    put_number(text, column, counts->lock_waits);
     text_char(text, '\n');
 }
 
 static void print_classes(struct sink *sink, const struct stats *stats)
 {
-    static const char *const heads[] = {"class",  "live",      "subpages", "in use %", "free",
-                                        "cached", "in depots", "requests", "cached %", "waits"};
-    print_heads(sink, heads, sizeof(heads) / sizeof(heads[0]));
+    text_char(sink_line(sink), '\n');
+    put_heads(sink_line(sink), class_columns, sizeof(class_columns) / sizeof(class_columns[0]));
     for (unsigned class = 1; class < CLASS_COUNT; class ++) {
         if (stats->classes[class].runs != 0 || stats->classes[class].allocs != 0) {
             print_class(sink, stats, class);
@@ -207,29 +231,35 @@ static void print_arena_limit(struct sink *sink, const struct stats_totals *tota
     }
     text_string(text, ", ");
     text_number(text, totals->threads);
-    text_string(text, totals->threads == 1 ? " thread\n" : " threads\n");
+    text_string(text, totals->threads == 1 ? " thread" : " threads");
+    text_string(text, "; chunks by use, init to 100%\n");
 }
+
+static const struct column arena_columns[] = {
+    {"arena", 6}, {"threads", 8}, {"init", 5},    {"0%", 4},    {"25%", 4},     {"50%", 4},
+    {"75%", 4},   {"100%", 5},    {"active", 11}, {"free", 11}, {"purged", 11}, {"waits", 6},
+};
 
 static void print_arena(struct sink *sink, const struct stats_arena *arena, unsigned index)
 {
+    const struct column *column = arena_columns;
     struct text *text = sink_line(sink);
-    text_number_padded(text, index, CELL_COLUMNS);
-    text_number_padded(text, arena->threads, CELL_COLUMNS);
+    put_number(text, column++, index);
+    put_number(text, column++, arena->threads);
     for (unsigned i = 0; i < USAGE_LIST_COUNT; i++) {
-        text_number_padded(text, arena->chunks_by_usage[i], CELL_COLUMNS / 2);
+        put_number(text, column++, arena->chunks_by_usage[i]);
     }
-    print_amount(text, arena->active_bytes, CELL_COLUMNS);
-    print_amount(text, arena->free_pages_bytes, CELL_COLUMNS);
-    print_amount(text, arena->purged_bytes, CELL_COLUMNS);
-    text_number_padded(text, arena->lock_waits, CELL_COLUMNS);
+    print_amount(text, arena->active_bytes, (column++)->width);
+    print_amount(text, arena->free_pages_bytes, (column++)->width);
+    print_amount(text, arena->purged_bytes, (column++)->width);
+    put_number(text, column, arena->lock_waits);
     text_char(text, '\n');
 }
 
 static void print_arenas(struct sink *sink, const struct stats *stats)
 {
     print_arena_limit(sink, &stats->totals, stats->arena_count_is_configured);
-    text_string(sink_line(sink), "      arena    threads  chunks by usage: init 0 25 50 75 100 %"
-                                 "     active       free     purged      waits\n");
+    put_heads(sink_line(sink), arena_columns, sizeof(arena_columns) / sizeof(arena_columns[0]));
     for (unsigned i = 0; i < stats->totals.arenas; i++) {
         print_arena(sink, &stats->arenas[i], i);
     }

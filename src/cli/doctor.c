@@ -131,13 +131,16 @@ static uint64_t cached_bytes(const struct stats *stats, unsigned class)
            size_class_bytes(class);
 }
 
-static unsigned largest_below(const struct stats *stats, class_value value, uint64_t limit)
+/* The class with the largest value behind one that was named; of equal ones the smaller class. */
+static unsigned largest_behind(const struct stats *stats, class_value value, unsigned named)
 {
     unsigned best = CLASS_NONE;
     uint64_t best_value = 0;
+    uint64_t limit = named == CLASS_NONE ? UINT64_MAX : value(stats, named);
     for (unsigned class = 1; class < CLASS_COUNT; class ++) {
         uint64_t here = value(stats, class);
-        if (here > best_value && here < limit) {
+        bool is_behind = here < limit || (here == limit && class > named);
+        if (is_behind && here > best_value) {
             best = class;
             best_value = here;
         }
@@ -145,20 +148,21 @@ static unsigned largest_below(const struct stats *stats, class_value value, uint
     return best;
 }
 
-/* "   Largest by size class: 320 B (36.1 MiB, 109695 blocks), 3.0 KiB (76 MiB, ..." */
-static void put_largest(const struct stats *stats, class_value value)
+/* "   Largest by size class: 320 B (36.1 MiB in 109695 live blocks), 3.0 KiB (7.6 MiB ..."
+ * relation: of the value's bytes to the live blocks. */
+static void put_largest(const struct stats *stats, class_value value, const char *relation)
 {
-    uint64_t limit = UINT64_MAX;
+    unsigned class = CLASS_NONE;
     for (unsigned i = 0; i < LARGEST_CLASSES; i++) {
-        unsigned class = largest_below(stats, value, limit);
+        class = largest_behind(stats, value, class);
         if (class == CLASS_NONE) {
             break;
         }
-        limit = value(stats, class);
-        printf("%s%s (%s, %llu block%s)", i == 0 ? "   Largest by size class: " : ", ",
+        uint64_t live = stats->classes[class].live;
+        printf("%s%s (%s %s %llu live block%s)", i == 0 ? "   Largest by size class: " : ", ",
                class == CLASS_HUGE ? "above 16 MiB" : show_bytes(size_class_bytes(class)).text,
-               show_bytes(limit).text, (unsigned long long)stats->classes[class].live,
-               stats->classes[class].live == 1 ? "" : "s");
+               show_bytes(value(stats, class)).text, relation, (unsigned long long)live,
+               live == 1 ? "" : "s");
     }
     printf(".\n");
 }
@@ -169,7 +173,7 @@ static void find_in_use(struct doctor *doctor)
     if (percent(doctor->parts.in_use, doctor->smaps.resident) >= MOST_PERCENT) {
         begin_finding(doctor,
                       "Most of it is what the program itself holds: no option changes that.");
-        put_largest(stats, live_bytes);
+        put_largest(stats, live_bytes, "in");
     }
 }
 
@@ -178,7 +182,7 @@ static void find_rounding(struct doctor *doctor)
     const struct stats *stats = &doctor->view.stats;
     if (is_worth(doctor, doctor->parts.rounding)) {
         begin_finding(doctor, "Requests are often a little above a size class.");
-        put_largest(stats, stats_class_rounding);
+        put_largest(stats, stats_class_rounding, "in");
         printf("   No option changes that; sizes just below a class would.\n");
     }
 }
@@ -189,7 +193,7 @@ static void find_caches(struct doctor *doctor)
     const struct stats_totals *totals = &stats->totals;
     if (is_worth(doctor, doctor->parts.thread_caches + doctor->parts.depots)) {
         begin_finding(doctor, "Caches hold free slots so that threads need no locks.");
-        put_largest(stats, cached_bytes);
+        put_largest(stats, cached_bytes, "beside");
         printf("   %llu threads share a budget of %s. To change: cache_bytes (now %s) or\n"
                "   cached_max (now %s), smaller.\n",
                (unsigned long long)totals->threads, show_bytes(totals->cache_budget).text,
@@ -205,7 +209,7 @@ static void find_fragmentation(struct doctor *doctor)
         return;
     }
     begin_finding(doctor, "Fragmentation: some blocks live on in pages whose others were freed.");
-    put_largest(stats, idle_bytes);
+    put_largest(stats, idle_bytes, "beside");
     printf("   'poolmalloc map %d' shows where.", (int)doctor->view.process.pid);
     if (stats->totals.arenas > 1) {
         printf(" To change: arenas, smaller (now %llu), lets\n   threads share pages.\n",
@@ -277,7 +281,7 @@ static void (*const finders[])(struct doctor *) = {
 int command_doctor(int argc, char **argv)
 {
     static struct doctor doctor;
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (wants_help(argc, argv)) {
         fputs(help, stdout);
         return EXIT_SUCCESS;
     }

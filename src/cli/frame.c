@@ -109,7 +109,7 @@ static void put_totals(struct frame *frame, const struct top *top)
                         ? (double)(now->purged - before->purged) / top->seconds
                         : 0;
     put(frame, LINE_PLAIN,
-        "  a second: %s allocs, %s missed caches  %s refills  %s flushes  %s lock waits  %s "
+        "  a second: %s allocs, %s missed the cache, %s refills, %s flushes, %s lock waits, %s "
         "purged",
         rate(top, before->allocs, now->allocs).text, rate(top, before->misses, now->misses).text,
         rate(top, before->refills, now->refills).text,

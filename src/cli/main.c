@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "say.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,14 @@ static const struct command commands[] = {
     {"trim", command_trim, "PID", "ask it to give back what it does not use"},
 };
 
+/* What a command printed may still fail to be written: a full disk. */
+static void close_output(void)
+{
+    if (ferror(stdout) != 0 || fflush(stdout) != 0) {
+        die(EXIT_FAILED, "standard output: %s", strerror(errno));
+    }
+}
+
 static void print_help(FILE *out)
 {
     fputs("usage: poolmalloc COMMAND [ARGUMENT]...\n\n", out);
@@ -40,13 +49,16 @@ int main(int argc, char **argv)
         print_help(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (wants_help(argc, argv) || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
+        close_output();
         return EXIT_SUCCESS;
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].run(argc - 1, argv + 1);
+            int status = commands[i].run(argc - 1, argv + 1);
+            close_output();
+            return status;
         }
     }
     die(EXIT_USAGE, "no command \"%s\", try 'poolmalloc --help'", argv[1]);

@@ -141,7 +141,7 @@ int command_map(int argc, char **argv)
 {
     static struct view view;
     char own_name[64];
-    if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
+    if (wants_help(argc, argv)) {
         fputs(help, stdout);
         return EXIT_SUCCESS;
     }

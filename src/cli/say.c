@@ -58,6 +58,11 @@ struct shown show_count(double count)
     return show_scaled(count, 1000, units);
 }
 
+bool wants_help(int argc, char **argv)
+{
+    return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+}
+
 void put_html(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {

@@ -3,6 +3,7 @@
 #ifndef POOLMALLOC_CLI_SAY_H
 #define POOLMALLOC_CLI_SAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -23,6 +24,9 @@ struct shown {
 struct shown show_bytes(uint64_t bytes);
 /* "999", "12.3 k", "4.5 M". */
 struct shown show_count(double count);
+
+/* Does a command's only argument ask for its help? */
+bool wants_help(int argc, char **argv);
 
 /* Prints a string with & < > " made safe for HTML. */
 void put_html(FILE *out, const char *text);

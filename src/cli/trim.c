@@ -21,24 +21,25 @@ static const char help[] =
 
 enum { WAIT_STEPS = 100, WAIT_STEP_US = 50000 };
 
+/* Another trim may be asked for meanwhile: then its number is done, a later one. */
 static bool wait_until_done(const struct view *view, uint32_t wanted)
 {
-    uint32_t done = ~wanted;
-    for (unsigned i = 0; i < WAIT_STEPS && done != wanted; i++) {
+    uint32_t done = wanted - 1;
+    for (unsigned i = 0; i < WAIT_STEPS && (int32_t)(done - wanted) < 0; i++) {
         usleep(WAIT_STEP_US);
         if (!process_read(&view->process, (uintptr_t)&view->layout.requests->trims_done, &done,
                           sizeof(done))) {
             die(EXIT_FAILED, "trim: process %d has ended", (int)view->process.pid);
         }
     }
-    return done == wanted;
+    return (int32_t)(done - wanted) >= 0;
 }
 
 int command_trim(int argc, char **argv)
 {
     static struct view view;
     uint32_t wanted = 0;
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (wants_help(argc, argv)) {
         fputs(help, stdout);
         return EXIT_SUCCESS;
     }
@@ -56,7 +57,9 @@ int command_trim(int argc, char **argv)
     }
     if (!wait_until_done(&view, wanted)) {
         die(EXIT_FAILED,
-            "trim: process %d has not allocated for five seconds, it will trim when it next does",
+            "trim: process %d is idle: for five seconds it needed nothing beyond its caches; it "
+            "will "
+            "trim when it next does",
             (int)view.process.pid);
     }
     view_update(&view);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -78,6 +79,8 @@ void view_open(struct view *view, const char *command, const char *pid_text)
 bool view_update(struct view *view)
 {
     stats_collect(&view->stats, &view->layout, &view->reader);
+    view->stats.process_id = (uint64_t)view->process.pid;
+    view->stats.unix_seconds = (uint64_t)time(NULL);
     return process_is_alive(&view->process);
 }
 

@@ -16,6 +16,8 @@ for threads in 1 2000; do
     expect "$threads threads: prometheus" 0 '^# TYPE' "$tool" stats --format=prometheus $started
     expect "$threads threads: they are counted" 0 "\"threads\":$((threads + 1))," \
         "$tool" stats --format=json $started
+    expect "$threads threads: whose and when" 0 "\"process_id\":$started,\"unix_seconds\":$(date +%s | head -c 8)" \
+        "$tool" stats --format=json $started
     expect "$threads threads: doctor" 0 'adds up' python3 "$sources/adds_up.py" "$tool" $started
     expect "$threads threads: map" 0 'map agrees' python3 "$sources/map_agrees.py" "$tool" $started
     expect "$threads threads: top" 0 'CLASS +PAGES' "$tool" top --once $started
@@ -72,7 +74,7 @@ expect "trim: much is resident" 0 '^= resident +[67][0-9]\.' "$tool" stats --sho
 expect "trim" 0 '[67][0-9]\.[0-9] MiB resident before, ([12]?[0-9]\.[0-9] MiB|[0-9]+ KiB) now' "$tool" trim $started
 stop
 start "$tool" run -o background_thread:off,decay_ms:never "$work/grows"
-complains "trim: an idle process" 1 'has not allocated for five seconds' "$tool" trim $started
+complains "trim: an idle process" 1 'is idle: for five seconds' "$tool" trim $started
 stop
 start "$tool" run -o background_thread:on,decay_ms:60000,cached_max:32768 "$work/grows"
 expect "trim: by the background thread" 0 'resident before, ([0-9]\.[0-9] MiB|[0-9]+ KiB) now' \
@@ -134,6 +136,8 @@ fi
 
 # Attached to nothing but a pipe, top says so.
 start "$tool" run "$work/threads" 1
+complains "stats: a full disk" 1 'standard output: No space left' \
+    sh -c "'$tool' stats $started >/dev/full"
 complains "top without a terminal" 1 'no terminal, try --once' "$tool" top $started
 complains "top: a bad delay" 2 'delay is' "$tool" top --delay=0 $started
 complains "map: a bad file" 1 '/nowhere/x: No such file' "$tool" map $started /nowhere/x

@@ -10,6 +10,7 @@ expect "help" 0 'compare .* beside other mallocs' "$tool" --help
 complains "unknown command" 2 'no command "rum"' "$tool" rum
 for command in run compare stats top map doctor trim; do
     expect "$command --help" 0 "^usage: poolmalloc $command" "$tool" $command --help
+    expect "$command -h" 0 "^usage: poolmalloc $command" "$tool" $command -h
 done
 
 expect "the program is on the pool" 0 "$library" "$tool" run grep libpoolmalloc /proc/self/maps

@@ -13,10 +13,10 @@ terminal() (
 )
 trap 'terminal kill-server 2>/dev/null; rm -rf "$work"' EXIT
 
-# Waits until the screen shows a pattern.
+# Waits, half a minute at most, until the screen shows a pattern.
 shows() { # NAME PATTERN
     local ok=FAIL
-    for _ in {1..50}; do
+    for _ in {1..300}; do
         terminal capture-pane -p >"$work/stdout" 2>"$work/stderr"
         grep -Eq -- "$2" "$work/stdout" && ok=ok && break
         sleep 0.1

@@ -126,9 +126,9 @@ a_file_for_each_process() {
 }
 check "a forked child has a file of its own" a_file_for_each_process
 
-# Waits up to five seconds for a condition.
+# Waits up to half a minute for a condition.
 eventually() {
-    for _ in {1..50}; do
+    for _ in {1..300}; do
         "$@" && return 0
         sleep 0.1
     done
@@ -154,20 +154,21 @@ check "a signal asks for a report" signal_asks_for_a_report
 # Signals that meet allocations, reports and each other: the program ends as if there were none.
 a_storm_of_signals() {
     POOLMALLOC_STATS_SIGNAL=12 POOLMALLOC_STATS_INTERVAL=1 pooled "json:$work/storm.json" python3 -c '
-import threading, time
+import os, sys, threading
 print("up", flush=True)
-end = time.time() + 3
+is_asked_to_end = lambda: os.path.exists(sys.argv[1])
 def work():
-    while time.time() < end: held = [bytes(i % 3000) for i in range(5000)]
+    while not is_asked_to_end(): held = [bytes(i % 3000) for i in range(5000)]
 threads = [threading.Thread(target=work) for _ in range(3)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
-print("done")' >"$work/storm" &
-    local job=$! process sent=0
+print("done")' "$work/end" >"$work/storm" &
+    local job=$! process
     eventually grep -q up "$work/storm" || return 1
     process=$(pgrep -P $job python3 || echo $job)
-    while kill -USR2 "$process" 2>/dev/null; do sent=$((sent + 1)); sleep 0.002; done
-    wait $job && grep -q done "$work/storm" && ((sent > 100)) &&
+    for _ in {1..500}; do kill -USR2 "$process" || return 1; sleep 0.002; done
+    touch "$work/end"
+    wait $job && grep -q done "$work/storm" &&
         [[ ! -s $work/stderr ]] && /usr/bin/python3 -m json.tool "$work/storm.json" >"$work/parsed"
 }
 check "a storm of signals" a_storm_of_signals
@@ -175,10 +176,10 @@ check "a storm of signals" a_storm_of_signals
 reports_by_interval() {
     mkdir "$work/interval"
     POOLMALLOC_STATS_INTERVAL=1 pooled "json:$work/interval/%t" python3 -c '
-import time
-end = time.time() + 3.5
-while time.time() < end: held = [bytes(3000) for _ in range(2000)]'
-    (($(ls "$work/interval" | wc -l) >= 3))
+import os, sys, time
+end = time.time() + 60
+while time.time() < end and len(os.listdir(sys.argv[1])) < 3: held = [bytes(3000) for _ in range(2000)]
+sys.exit(time.time() >= end)' "$work/interval"
 }
 check "reports come by interval" reports_by_interval
 

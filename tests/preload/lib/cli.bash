@@ -59,8 +59,8 @@ start() { # COMMAND...
     "$@" <"$work/input" >"$work/ready" 2>&1 &
     started=$!
     exec {input}>"$work/input"
-    for _ in {1..200}; do
-        grep -q ready "$work/ready" && return 0
+    for _ in {1..600}; do
+        grep -qs ready "$work/ready" && return 0
         sleep 0.1
     done
     echo "FAIL $* did not start"
