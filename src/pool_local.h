@@ -102,6 +102,11 @@ static ALWAYS_INLINE void local_leave(struct pool_local *local)
     atomic_store_explicit(&local->busy, 0, memory_order_release);
 }
 
+static inline bool local_is_entered(const struct pool_local *local)
+{
+    return atomic_load_explicit(&local->busy, memory_order_relaxed) == 1;
+}
+
 /* A new local with an owner, or NULL. stack_objects: 0 or LOCAL_STACK_OBJECTS. */
 struct pool_local *local_create(uint32_t stack_objects);
 /* Frees a local whose stack and chains are empty and that nobody else can reach. */

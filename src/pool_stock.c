@@ -93,14 +93,9 @@ static void *take_victim(struct pm_pool *pool, struct pool_local *local, unsigne
     return object;
 }
 
-static bool is_entered(struct pool_local *local)
-{
-    return atomic_load_explicit(&local->busy, memory_order_relaxed) == 1;
-}
-
 void *pool_take(struct pm_pool *pool, struct pool_local *local)
 {
-    pm_assert(local == NULL || is_entered(local));
+    pm_assert(local == NULL || local_is_entered(local));
     unsigned fresh = pool_fresh(pool);
     void *object = NULL;
     if (local != NULL && *local->top != NULL) {
@@ -133,7 +128,7 @@ static bool make_room(struct pool_local *local, struct chain *chain)
 
 bool pool_store(struct pm_pool *pool, struct pool_local *local, void *object)
 {
-    pm_assert(is_entered(local));
+    pm_assert(local_is_entered(local));
     struct chain *chain = &local->chains[pool_fresh(pool)];
     if (local->limit == local->stack) {
         return chain_push(chain, &object, 1) == 1;
