@@ -189,7 +189,7 @@ static void age_chunks(struct arena *arena)
 }
 
 /* Which small classes have free slots to purge: all that changed since they were last purged, or
- * only those of them that nobody used since the last step. */
+ * only those of them that nobody used since they were last looked at. */
 enum bin_choice { IDLE_BINS, ALL_BINS };
 
 static bool choose_bins(struct arena *arena, enum bin_choice choice, bool chosen[])
@@ -341,6 +341,9 @@ void purge_wanted(void)
     for (unsigned i = 0; i < arena_count(); i++) {
         if (is_worthwhile(arena_at(i))) {
             purge_dirty(arena_at(i));
+        }
+        if (decays()) {
+            purge_free_slots(arena_at(i), IDLE_BINS);
         }
     }
     mutex_unlock(&purger.lock);

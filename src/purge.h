@@ -7,8 +7,9 @@
  * arena's lock, in address order, and purged outside it while they count as in use. A chunk that
  * is free as a whole is unmapped instead, but for one per arena.
  *
- * Bins that nobody used for a whole step are purged inside their subpages too: of a long array of
- * small blocks with few survivors, only the OS pages that hold survivors stay.
+ * Bins that nobody used between two steps, of decay or of growth, are purged inside their subpages
+ * too: of a long array of small blocks with few survivors, only the OS pages that hold survivors
+ * stay.
  *
  * Each tick sets the byte budget of caches and lets every arena's mark of growth sink; each step of
  * decay unmaps what huge.h kept for long enough. Growth is a tick of its own, see arena.h.

@@ -235,6 +235,34 @@ static void larger_os_pages(void)
     CU_ASSERT_EQUAL(arena->purged_bytes % 65536, 0);
 }
 
+/* Memory grows while slots lie free in a bin that nobody uses: at the second step they go. */
+static void growth_purges_idle_bins(void)
+{
+    enum { CLASS_2048 = 40, COUNT = 512, SURVIVORS = 64 };
+    void *slots[COUNT];
+    size_t bytes = size_class_bytes(CLASS_2048);
+    start();
+    for (unsigned got = 0; got < COUNT;) {
+        got += bin_refill(arena, CLASS_2048, slots + COUNT - got, COUNT - got);
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        memset(slots[i], 0xee, bytes);
+    }
+    bin_flush(CLASS_2048, slots + SURVIVORS, COUNT - SURVIVORS);
+    for (unsigned i = 0; i < SURVIVORS; i++) {
+        bin_flush(CLASS_2048, slots + i, i % 8 != 0);
+    }
+    char *lowest = slots[7]; /* eight slots a subpage, the lowest is the last; slots[0] survives */
+    purge_wanted();
+    CU_ASSERT_EQUAL(resident_pages(lowest, 4 * bytes), 4 * bytes / os_page_bytes());
+    purge_wanted();
+    CU_ASSERT_EQUAL(resident_pages(lowest, 4 * bytes), 0);
+    for (unsigned i = 0; i < SURVIVORS; i += 8) {
+        CU_ASSERT_TRUE(is_filled(slots[i], bytes, (char)0xee));
+    }
+    CU_ASSERT_TRUE(bin_is_valid(arena, CLASS_2048));
+}
+
 static struct chunk *newest_chunk(void)
 {
     return list_entry(arena->all_chunks.next, struct chunk, all_link);
@@ -286,6 +314,7 @@ static const struct test tests[] = {
     {"depots hand back their slots", depots_hand_back_their_slots},
     {"a failing purge loses nothing", a_failing_purge_loses_nothing},
     {"larger OS pages", larger_os_pages},
+    {"growth purges idle bins", growth_purges_idle_bins},
     {"huge pages", huge_pages},
     {NULL, NULL},
 };
