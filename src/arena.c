@@ -2,7 +2,6 @@
 #include "arena.h"
 
 #include "config.h"
-#include "meta.h"
 #include "os.h"
 #include "page_map.h"
 #include "panic.h"
@@ -27,94 +26,6 @@ enum {
 _Atomic bool arena_wants_purge;
 
 static const uint8_t search_order[] = {USAGE_75, USAGE_50, USAGE_25, USAGE_0, USAGE_INIT};
-
-struct arena_table arenas;
-
-struct arena *arena_at(unsigned index)
-{
-    return atomic_load_explicit(&arenas.all[index], memory_order_acquire);
-}
-
-unsigned arena_count(void)
-{
-    return atomic_load_explicit(&arenas.count, memory_order_acquire);
-}
-
-struct arena_limit arena_limit(void)
-{
-    mutex_lock(&arenas.lock);
-    if (arenas.limit.count == 0) {
-        struct os_cpu_limits cpus = os_cpu_limits();
-        unsigned wanted = config.arenas != 0 ? (unsigned)config.arenas : cpus.usable;
-        arenas.limit = (struct arena_limit){
-            .count = wanted < ARENA_MAX_COUNT ? wanted : ARENA_MAX_COUNT,
-            .affinity_cpus = cpus.affinity,
-            .quota_cpus = cpus.quota,
-            .is_configured = config.arenas != 0,
-        };
-    }
-    struct arena_limit limit = arenas.limit;
-    mutex_unlock(&arenas.lock);
-    return limit;
-}
-
-static struct arena *arena_create(unsigned limit)
-{
-    struct arena *arena = NULL;
-    mutex_lock(&arenas.lock);
-    unsigned index = arena_count();
-    if (index < limit && (arena = meta_alloc(sizeof(*arena), 64)) != NULL) {
-        arena->index = index;
-        list_init(&arena->all_chunks);
-        for (unsigned i = 0; i < USAGE_LIST_COUNT; i++) {
-            list_init(&arena->chunks[i]);
-        }
-        for (unsigned i = 0; i <= CLASS_SMALL_LAST; i++) {
-            list_init(&arena->bins[i].subpages);
-        }
-        atomic_store_explicit(&arenas.all[index], arena, memory_order_release);
-        atomic_store_explicit(&arenas.count, index + 1, memory_order_release);
-    }
-    mutex_unlock(&arenas.lock);
-    return arena;
-}
-
-static struct arena *least_used(void)
-{
-    struct arena *best = NULL;
-    uint32_t fewest = UINT32_MAX;
-    for (unsigned i = 0; i < arena_count(); i++) {
-        struct arena *arena = arena_at(i);
-        uint32_t threads = atomic_load_explicit(&arena->thread_count, memory_order_relaxed);
-        if (threads < fewest) {
-            fewest = threads;
-            best = arena;
-        }
-    }
-    return best;
-}
-
-/* The first arena needs no look at the CPUs, so a program of one thread never pays for it. */
-struct arena *arena_join(void)
-{
-    struct arena *arena = least_used();
-    if (arena == NULL) {
-        arena = arena_create(1);
-    } else if (atomic_load_explicit(&arena->thread_count, memory_order_relaxed) != 0) {
-        struct arena *fresh = arena_create(arena_limit().count);
-        arena = fresh != NULL ? fresh : arena;
-    }
-    if (arena == NULL && (arena = least_used()) == NULL) {
-        return NULL;
-    }
-    atomic_fetch_add_explicit(&arena->thread_count, 1, memory_order_relaxed);
-    return arena;
-}
-
-void arena_leave(struct arena *arena)
-{
-    atomic_fetch_sub_explicit(&arena->thread_count, 1, memory_order_relaxed);
-}
 
 /* Oldest first. The lists are short and changed rarely: a list spans a quarter of usage. */
 static void list_chunk_locked(struct arena *arena, struct chunk *chunk, enum chunk_usage usage)
@@ -389,38 +300,4 @@ bool arena_is_valid(struct arena *arena)
     bool is_valid = lists_are_valid_locked(arena);
     mutex_unlock(&arena->lock);
     return is_valid;
-}
-
-static void abandon_locks_of(struct arena *arena)
-{
-    if (mutex_abandon(&arena->lock)) {
-        arena->epoch++;
-        arena->used_pages = 0;
-        arena->dirty_pages = 0;
-        list_init(&arena->all_chunks);
-        for (unsigned i = 0; i < USAGE_LIST_COUNT; i++) {
-            list_init(&arena->chunks[i]);
-        }
-    }
-    for (unsigned i = 0; i <= CLASS_SMALL_LAST; i++) {
-        struct bin *bin = &arena->bins[i];
-        if (mutex_abandon(&bin->lock)) {
-            bin->epoch++;
-            bin->free_slots = 0;
-            list_init(&bin->subpages);
-        }
-    }
-    for (unsigned i = 0; i <= CLASS_NORMAL_LAST; i++) {
-        depot_abandon(&arena->depots[i]);
-    }
-}
-
-void arena_abandon_locks(void)
-{
-    if (mutex_abandon(&arenas.lock)) {
-        arenas.limit.count = 0; /* looked up again */
-    }
-    for (unsigned i = 0; i < arena_count(); i++) {
-        abandon_locks_of(arena_at(i));
-    }
 }

@@ -108,7 +108,7 @@ struct arena_limit {
 };
 struct arena_limit arena_limit(void);
 
-/* Where all arenas are found; for arena.c and for walkers. */
+/* Where all arenas are found; for arena_table.c and for walkers. */
 struct arena_table {
     struct mutex lock;                            /* guards making an arena, and limit */
     _Atomic(struct arena *) all[ARENA_MAX_COUNT]; /* release pairs with acquire */
