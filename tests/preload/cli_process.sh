@@ -49,20 +49,20 @@ stop
 # ---- trim ----------------------------------------------------------------------------------------
 # 64 MiB are freed at the word; with decay off they stay until the process is asked.
 cat >"$work/grows.c" <<'SOURCE'
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 int main(void)
 {
     static void *blocks[1024];
     for (int i = 0; i < 1024; i++) memset(blocks[i] = malloc(65536), 1, 65536);
     for (int i = 0; i < 1024; i++) free(blocks[i]);
     puts("ready"), fflush(stdout);
-    if (getenv("BUSY")) for (int i = 0; i < 3000; i++) {
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    if (getenv("BUSY")) while (poll(&input, 1, 1) == 0) {
         for (int j = 0; j < 64; j++) blocks[j] = malloc(100000 + 1000 * j);
         for (int j = 0; j < 64; j++) free(blocks[j]);
-        usleep(1000);
     }
     getchar();
     return 0;
