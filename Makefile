@@ -139,7 +139,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(core)
 	$(call Q,LINK,$@)$(LINK) $^ $(LDLIBS) -o $@
 
 $(unit_programs): LDLIBS += $(if $(FOREIGN),,-lcunit)
-$(unit_programs): CPPFLAGS += -Itests
+$(unit_programs): CPPFLAGS += -iquote tests
 $(foreach name,$(unit_mains),$(eval $(BUILD)/tests/$(name): \
     $(patsubst %,$(BUILD)/obj/tests/%.o,$(filter $(name)_%,$(unit_parts)))))
 $(fuzz_programs): $(BUILD)/obj/tests/fuzz_replay.o
@@ -193,7 +193,7 @@ reformat:
 tidy_stamps := $(patsubst %,build/tidy/%.ok,$(filter-out tests/bench/%,$(sources)))
 build/tidy/%.ok: % $(headers) .clang-tidy
 	@mkdir -p $(@D)
-	@clang-tidy --quiet $< -- -std=c17 $(CPPFLAGS) -Itests -pthread 2>$@.log || \
+	@clang-tidy --quiet $< -- -std=c17 $(CPPFLAGS) -iquote tests -pthread 2>$@.log || \
 	    { cat $@.log; exit 1; }
 	@touch $@
 tidy: $(tidy_stamps) ## clang-tidy, warnings are errors
