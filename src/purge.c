@@ -222,7 +222,9 @@ static void purge_free_slots(struct arena *arena, enum bin_choice choice)
          chunk = chunk_after(arena, &chunk->all_link)) {
         for (unsigned i = 0; i < CHUNK_PAGES && !chunk->has_huge_pages; i++) {
             struct page *page = &chunk->pages[i];
-            if (page->state == PAGE_SUBPAGE && chosen[page->class]) {
+            bool is_subpage = page->state == PAGE_SUBPAGE;
+            unsigned class = page->class; /* gcc 12 would not load an index atomically */
+            if (is_subpage && chosen[class]) {
                 purged_bytes += bin_purge_subpage(page);
             }
         }
