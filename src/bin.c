@@ -236,13 +236,13 @@ static size_t purge_subpage_locked(struct bin *bin, struct page *subpage) REQUIR
     return purged_bytes;
 }
 
-size_t bin_purge_subpage(struct page *subpage)
+size_t bin_purge_subpage(struct arena *arena, struct page *subpage)
 {
     unsigned class = subpage->class;
     if (subpage->state != PAGE_SUBPAGE || !size_class_is_small(class)) {
         return 0;
     }
-    struct bin *bin = &subpage->chunk->arena->bins[class];
+    struct bin *bin = &arena->bins[class];
     size_t purged_bytes = 0;
     mutex_lock(&bin->lock);
     if (subpage->state == PAGE_SUBPAGE && subpage->class == class && subpage->free_count != 0 &&

@@ -26,8 +26,8 @@ void bin_flush(unsigned class, void *const *slots, unsigned count);
 bool bin_slot_is_taken(const void *address, void **block);
 
 /* Purges the OS pages of a subpage that no taken slot touches. Returns the bytes given back.
- * subpage: any page descriptor; what is no subpage of this arena's epoch is left alone. */
-size_t bin_purge_subpage(struct page *subpage);
+ * subpage: any page descriptor of the arena; what is no subpage of its epoch is left alone. */
+size_t bin_purge_subpage(struct arena *arena, struct page *subpage);
 
 bool bin_is_valid(struct arena *arena, unsigned class);
 

@@ -225,7 +225,7 @@ static void purge_free_slots(struct arena *arena, enum bin_choice choice)
             bool is_subpage = page->state == PAGE_SUBPAGE;
             unsigned class = page->class; /* gcc 12 would not load an index atomically */
             if (is_subpage && chosen[class]) {
-                purged_bytes += bin_purge_subpage(page);
+                purged_bytes += bin_purge_subpage(arena, page);
             }
         }
     }
