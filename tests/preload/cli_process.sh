@@ -18,8 +18,10 @@ for threads in 1 2000; do
         "$tool" stats --format=json $started
     expect "$threads threads: whose and when" 0 "\"process_id\":$started,\"unix_seconds\":$(date +%s | head -c 8)" \
         "$tool" stats --format=json $started
-    expect "$threads threads: doctor" 0 'adds up' python3 "$sources/adds_up.py" "$tool" $started
-    expect "$threads threads: map" 0 'map agrees' python3 "$sources/map_agrees.py" "$tool" $started
+    expect "$threads threads: doctor" 0 'adds up' bash "$sources/agreeing.sh" \
+        python3 "$sources/adds_up.py" "$tool" $started
+    expect "$threads threads: map" 0 'map agrees' bash "$sources/agreeing.sh" \
+        python3 "$sources/map_agrees.py" "$tool" $started
     expect "$threads threads: top" 0 'CLASS +PAGES' "$tool" top --once $started
     expect "$threads threads: its arenas" 0 '^ +0 +[0-9]+ +[0-9]+ ' \
         "$tool" top --once --table=arenas -d 0.2 $started

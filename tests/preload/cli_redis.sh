@@ -10,8 +10,10 @@ redis-server() { exec "$tool" run redis-server "$@"; }
 
 start_redis || finish
 redis-benchmark -p "$port" -q -n 30000 -c 20 -r 10000 -d 1000 -t set,lpush,hset >/dev/null
-expect "doctor" 0 'adds up' python3 "$sources/adds_up.py" "$tool" "$server"
-expect "map" 0 'map agrees' python3 "$sources/map_agrees.py" "$tool" "$server"
+expect "doctor" 0 'adds up' bash "$sources/agreeing.sh" \
+    python3 "$sources/adds_up.py" "$tool" "$server"
+expect "map" 0 'map agrees' bash "$sources/agreeing.sh" \
+    python3 "$sources/map_agrees.py" "$tool" "$server"
 redis-benchmark -p "$port" -q -l -c 20 -r 10000 -d 1000 -t set,lpush >/dev/null 2>&1 &
 load=$!
 sleep 0.5
