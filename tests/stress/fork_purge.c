@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fork by a thread that holds an arena's lock, as a signal handler makes it, while another thread
  * purges that arena: the child's arena is whole, and what the gone thread was about to purge is
- * neither purged nor freed in a wrong place.
- *
- *   fork_purge [COUNT]   how many children (default 40) */
+ * neither purged nor freed in a wrong place. */
 #ifndef TEST_WITHOUT_CUNIT
 #define TEST_WITHOUT_CUNIT
 #endif
@@ -16,9 +14,14 @@
 
 #include <pthread.h>
 
-enum { CHUNKS = 3, RUNS = 24, CLASS_64_PAGES = 72, CLASS_WALL = CLASS_NORMAL_LAST - 3 };
+enum {
+    CHILDREN = 40,
+    CHUNKS = 3,
+    RUNS = 24,
+    CLASS_64_PAGES = 72,
+    CLASS_WALL = CLASS_NORMAL_LAST - 3
+};
 
-static unsigned child_count = 40;
 static struct arena *arena;
 static _Atomic bool is_over;
 
@@ -90,12 +93,12 @@ static void children_of_a_purged_arena(void)
     }
     CU_ASSERT_FATAL(pthread_create(&purger, NULL, purge_again_and_again, NULL) == 0);
     unsigned whole = 0;
-    for (unsigned i = 0; i < child_count; i++) {
+    for (unsigned i = 0; i < CHILDREN; i++) {
         whole += child_is_whole();
     }
     is_over = true;
     pthread_join(purger, NULL);
-    CU_ASSERT_EQUAL(whole, child_count);
+    CU_ASSERT_EQUAL(whole, CHILDREN);
     for (unsigned i = 0; i < CHUNKS; i++) {
         CU_ASSERT(is_filled(walls[i], size_class_bytes(CLASS_WALL)));
     }
@@ -107,12 +110,11 @@ static const struct test tests[] = {
     {NULL, NULL},
 };
 
-int main(int argc, char **argv)
+int main(void)
 {
     if (IS_SANITIZED) {
         puts("SKIPPED under this sanitizer");
         return EXIT_SUCCESS;
     }
-    child_count = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : child_count;
     return test_main("fork_purge", tests);
 }
