@@ -34,8 +34,7 @@ __attribute__((constructor)) static void start(void)
     config_load();
     stats_report_load();
     mutex_watch_forks();
-    /* Also while there is one thread: its child may make more, which are not to be taken for gone.
-     */
+    /* Also while there is one thread: its child may make more, which must not count as gone. */
     pthread_atfork(NULL, NULL, mutex_after_fork);
     background_on_start();
 }

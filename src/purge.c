@@ -147,10 +147,13 @@ static struct chunk *chunk_after(struct arena *arena, struct list *node)
 /* See arena.h. Nobody but the purger reads or writes has_huge_pages of a chunk in use. */
 static void refuse_huge_pages_if_sparse(struct arena *arena, struct chunk *chunk)
 {
+    if (likely(!chunk->has_huge_pages)) {
+        return;
+    }
     mutex_lock(&arena->lock);
     bool is_sparse = chunk->used_pages < CHUNK_PAGES / 2;
     mutex_unlock(&arena->lock);
-    if (chunk->has_huge_pages && is_sparse) {
+    if (is_sparse) {
         chunk->has_huge_pages = false;
         os_refuse_huge_pages(chunk->base, CHUNK_BYTES);
     }

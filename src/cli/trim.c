@@ -57,9 +57,8 @@ int command_trim(int argc, char **argv)
     }
     if (!wait_until_done(&view, wanted)) {
         die(EXIT_FAILED,
-            "trim: process %d is idle: for five seconds it needed nothing beyond its caches; it "
-            "will "
-            "trim when it next does",
+            "trim: process %d is idle: for five seconds it needed nothing beyond its caches; "
+            "it will trim when it next does",
             (int)view.process.pid);
     }
     view_update(&view);
