@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# resident, as the library says it, is within 1 % of what the kernel says of the same mappings:
+# resident, as `poolmalloc stats` says it, is within 1 % of what the kernel says of the same mappings:
 # redis-server under load, and python3, at several moments of each.
 #
 # Ours are the private writable mappings without a file that are not [heap] or [stack], do not
@@ -20,19 +20,20 @@ kernel_bytes() { # PID
          END { print sum * 1024 }' "/proc/$1/smaps"
 }
 
-# Asks the process for a report and holds it against smaps. Both look at a moving process: the best
-# of up to twenty looks counts.
-within_one_percent() { # NAME PID REPORT
-    local name=$1 process=$2 report=$3 ours kernel best=
-    for _ in {1..20}; do
-        rm -f "$report"
-        kill -USR2 "$process"
-        for _ in {1..50}; do [[ -s $report ]] && break; sleep 0.1; done
+# Holds a report against smaps while the process stands still, so that both are of one moment. The
+# moment may lie inside a purge: the best of five looks counts.
+within_one_percent() { # NAME PID
+    local name=$1 process=$2 ours kernel best=9
+    for _ in {1..5}; do
+        kill -STOP "$process"
+        until ! grep -qv ' T ' <(sed 's/.*)//' "/proc/$process"/task/*/stat); do sleep 0.01; done
         kernel=$(kernel_bytes "$process")
-        ours=$(awk -F'[:,]' '/^"resident"/ { print $2 }' "$report")
-        best=$(awk -v a="$ours" -v b="$kernel" -v best="${best:-9}" \
+        ours=$("$command" stats --format=json "$process" | awk -F'[:,]' '/^"resident"/ { print $2 }')
+        kill -CONT "$process"
+        best=$(awk -v a="$ours" -v b="$kernel" -v best="$best" \
             'BEGIN { d = a > b ? (a - b) / b : (b - a) / b; print d < best ? d : best }')
         awk -v d="$best" 'BEGIN { exit !(d <= 0.01) }' && break
+        sleep 0.2
     done
     printf '%-28s ours %12d  kernel %12d  best difference %.2f %%\n' "$name" "$ours" "$kernel" \
         "$(awk -v d="$best" 'BEGIN { print d * 100 }')"
@@ -44,7 +45,7 @@ within_one_percent() { # NAME PID REPORT
     fi
 }
 
-export POOLMALLOC_STATS=json:$work/report-%p POOLMALLOC_STATS_SIGNAL=12
+command=${library%/*}/poolmalloc
 
 # ---- python3 ------------------------------------------------------------------------------------
 cat >"$work/program.py" <<'SCRIPT'
@@ -66,7 +67,7 @@ python=$!
 exec 7>to_python
 for moment in "filled" "a third freed" "all freed"; do
     for _ in {1..300}; do grep -q "^$moment" moments && break; sleep 0.1; done
-    within_one_percent "python3, $moment" $python "$work/report-$python"
+    within_one_percent "python3, $moment" $python
     echo >&7
 done
 exec 7>&-
@@ -78,14 +79,14 @@ start_redis
 unset LD_PRELOAD
 load() { redis-benchmark -p "$port" -q -n "$1" -c 20 -r 200000 -d 300 -t set,lpush,hset >/dev/null 2>&1; }
 load 50000
-within_one_percent "redis-server, loaded" "$server" "$work/report-$server"
+within_one_percent "redis-server, loaded" "$server"
 load 100000 &
 loader=$!
 sleep 1
-within_one_percent "redis-server, under load" "$server" "$work/report-$server"
+within_one_percent "redis-server, under load" "$server"
 wait $loader
 redis-cli -p "$port" flushall >/dev/null
-within_one_percent "redis-server, flushed" "$server" "$work/report-$server"
+within_one_percent "redis-server, flushed" "$server"
 redis-cli -p "$port" shutdown nosave
 wait "$server"
 finish
