@@ -46,7 +46,7 @@ NOINLINE static void *get_slow(struct pm_pool *pool)
     struct pool_local *local = pool_local_ready(pool);
     void *object = pool_take(pool, local);
     if (local != NULL) {
-        local_leave(local);
+        local_leave_slow(local);
     }
     if (object == NULL) {
         return construct(pool);
@@ -59,16 +59,17 @@ NOINLINE static void *get_slow(struct pm_pool *pool)
 
 PUBLIC HOT void *pm_pool_get(pm_pool *pool)
 {
-    struct pool_local *local = local_find(pool->id);
-    if (likely(local != NULL && local_enter(local))) {
-        void *object = *local->top;
+    struct pool_local *local = local_at(pool->place);
+    void **top = local_enter(local);
+    if (likely(local_gate(local) == (uintptr_t)pool)) {
+        void *object = *top;
         if (likely(object != NULL)) {
-            local->top--;
             local->counts[COUNT_GETS]++;
-            local_leave(local);
+            local_leave(local, top - 1);
             return object;
         }
     }
+    local_leave(local, top);
     return get_slow(pool);
 }
 
@@ -85,7 +86,7 @@ static bool store(struct pm_pool *pool, void *object)
         pool_count(pool, local, COUNT_DROPS);
     }
     if (local != NULL) {
-        local_leave(local);
+        local_leave_slow(local);
     }
     if (fits && !stored && pool->counts_objects) {
         pool_stock_out(pool, object);
@@ -94,15 +95,19 @@ static bool store(struct pm_pool *pool, void *object)
 }
 
 /* False: not stored, see the slow path. */
-static ALWAYS_INLINE bool put_fast(uint64_t id, void *object)
+static ALWAYS_INLINE bool put_fast(struct pm_pool *pool, void *object, bool is_reset)
 {
-    struct pool_local *local = local_find(id);
-    if (likely(local != NULL && local_enter(local) && local->top != local->limit)) {
-        *++local->top = object;
-        local->counts[COUNT_PUTS]++;
-        local_leave(local);
-        return true;
+    struct pool_local *local = local_at(pool->place);
+    void **top = local_enter(local);
+    if (likely(local_gate(local) == (uintptr_t)pool)) {
+        if (likely(top < (is_reset ? local->end : local->limit))) {
+            top[1] = object;
+            local->counts[COUNT_PUTS]++;
+            local_leave(local, top + 1);
+            return true;
+        }
     }
+    local_leave(local, top);
     return false;
 }
 
@@ -110,7 +115,7 @@ static void put_live(struct pm_pool *pool, void *object)
 {
     if (pool->options.reset != NULL) {
         pool->options.reset(object, pool->options.context);
-        if (put_fast(pool->id, object)) {
+        if (put_fast(pool, object, true)) {
             return;
         }
     }
@@ -135,7 +140,7 @@ NOINLINE static void put_slow(struct pm_pool *pool, void *object)
 
 PUBLIC HOT void pm_pool_put(pm_pool *pool, void *object)
 {
-    if (unlikely(object == NULL) || likely(put_fast(pool->put_id, object))) {
+    if (unlikely(object == NULL) || likely(put_fast(pool, object, false))) {
         return;
     }
     put_slow(pool, object);
@@ -187,8 +192,9 @@ static void destroy_objects(struct pm_pool *pool)
     pool_empty_chains(pool, 0);
     pool_empty_chains(pool, 1);
     for (struct pool_local *local = first; local != NULL; local = local->next) {
-        while (*local->top != NULL) {
-            pool_let_go(pool, *local->top--);
+        void *object;
+        while ((object = local_take_rest(local)) != NULL) {
+            pool_let_go(pool, object);
         }
     }
 }
@@ -202,15 +208,9 @@ PUBLIC void pm_pool_destroy(pm_pool *pool)
     pool_unregister(pool);
     if (fixed != NULL) {
         fixed_destroy(fixed);
-        return;
     }
     destroy_objects(pool);
-    struct pool_local *next = atomic_load_explicit(&pool->locals, memory_order_relaxed);
-    while (next != NULL) {
-        struct pool_local *local = next;
-        next = local->next;
-        local_destroy(local);
-    }
+    pool_retire(pool);
 }
 
 /* ---- Statistics ----------------------------------------------------------------------------- */

@@ -9,24 +9,25 @@
 
 enum {
     REGISTRY_FIRST_POOLS = 16,
-    DESTROYED_KEPT = 8, /* structs that are not reused yet, so that late use of them is noticed */
-    AGES_TO_EMPTY = 2,  /* generations after which nothing unused is left */
+    RETIRED_KEPT = 8,  /* structs that are not reused yet, so that late use of them is noticed */
+    AGES_TO_EMPTY = 2, /* generations after which nothing unused is left */
 };
 
 /* Guarded by lock, but for the fork handlers. */
 static struct {
     struct mutex lock;
-    struct pm_pool **pools; /* by index */
+    struct pm_pool **pools;
     uint32_t count;
     uint32_t capacity;
-    uint32_t destroyed; /* of count */
-    uint32_t cursor;    /* where the search for a destroyed struct goes on */
-    uint64_t serial;
+    uint32_t retired;              /* of count, in a list: */
+    struct pm_pool *first_retired; /* the oldest */
+    struct pm_pool *last_retired;
 } registry;
 
 static _Atomic uint32_t noticed_tick; /* at which somebody last aged all pools */
 
-/* ---- Fork and thread exit ------------------------------------------------------------------- */
+/* ---- Fork, thread exit, tick ------------------------------------------------------------------
+ */
 
 /* In the child: an ager that is gone may have left claims. What it had claimed is given up. */
 static void release_claims(struct pm_pool *pool)
@@ -34,7 +35,7 @@ static void release_claims(struct pm_pool *pool)
     struct pool_local *local = atomic_load_explicit(&pool->locals, memory_order_relaxed);
     for (; local != NULL; local = local->next) {
         if (atomic_load_explicit(&local->gate, memory_order_relaxed) == GATE_CLAIMED) {
-            local->top = local->stack;
+            local->inner_top = local->stack;
             local_unclaim(local, GATE_SPILLED);
         }
     }
@@ -50,11 +51,13 @@ static void after_fork_in_child(void) NO_THREAD_SAFETY_ANALYSIS
     }
 }
 
-static void disown(struct pm_pool *pool, struct pool_local *local)
+static void disown(struct pool_local *local)
 {
-    (void)local_enter_slow(local);
-    local_spill(local, pool_fresh(pool));
-    local_leave(local);
+    if (local->pool->state == POOL_LIVE) {
+        (void)local_enter_slow(local);
+        local_spill(local, pool_fresh(local->pool));
+        local_leave_slow(local);
+    }
     /* release: pairs with the acquire in adopt */
     atomic_store_explicit(&local->owned, false, memory_order_release);
 }
@@ -63,15 +66,24 @@ static void disown(struct pm_pool *pool, struct pool_local *local)
 static void thread_exit(struct pool_table *table)
 {
     mutex_lock(&registry.lock);
+    table_free(table, disown);
+    mutex_unlock(&registry.lock);
+}
+
+/* The tick's listener. It may be called by whoever holds the lock: then gates close at the next. */
+static void close_gates(void)
+{
+    if (!mutex_try_lock(&registry.lock)) {
+        return;
+    }
     for (uint32_t i = 0; i < registry.count; i++) {
         struct pm_pool *pool = registry.pools[i];
-        const struct pool_entry *entry = pool_entry_at(table, pool->id);
-        if (entry->id == pool->id) {
-            disown(pool, entry->local);
+        struct pool_local *local = atomic_load_explicit(&pool->locals, memory_order_acquire);
+        for (; local != NULL; local = local->next) {
+            local_close(local, pool);
         }
     }
     mutex_unlock(&registry.lock);
-    pm_free(table);
 }
 
 void pool_use_after_destroy(const struct pm_pool *pool)
@@ -83,16 +95,24 @@ void pool_use_after_destroy(const struct pm_pool *pool)
 
 static struct pm_pool *reuse_struct(void) REQUIRES(registry.lock)
 {
-    if (registry.destroyed <= DESTROYED_KEPT) {
+    if (registry.retired <= RETIRED_KEPT) {
         return NULL;
     }
-    struct pm_pool *pool;
-    do {
-        registry.cursor = (registry.cursor + 1) % registry.count;
-        pool = registry.pools[registry.cursor];
-    } while (pool->state != POOL_DESTROYED);
-    registry.destroyed--;
+    struct pm_pool *pool = registry.first_retired;
+    registry.first_retired = pool->next_retired;
+    registry.retired--;
     return pool;
+}
+
+static void put_retired(struct pm_pool *pool) REQUIRES(registry.lock)
+{
+    if (registry.retired == 0) {
+        registry.first_retired = pool;
+    } else {
+        registry.last_retired->next_retired = pool;
+    }
+    registry.last_retired = pool;
+    registry.retired++;
 }
 
 static bool registry_has_room(void) REQUIRES(registry.lock)
@@ -124,9 +144,10 @@ static struct pm_pool *add_struct(void) REQUIRES(registry.lock)
     if (pool != NULL) {
         if (registry.count == 0) {
             tcache_on_pools_exit = thread_exit; /* a constructor might come too late */
+            atomic_store_explicit(&tick_listener, close_gates, memory_order_release);
         }
         memset(pool, 0, sizeof(*pool));
-        pool->index = registry.count;
+        pool->place = registry.count * sizeof(struct pool_local *);
         registry.pools[registry.count] = pool;
         registry.count++;
     }
@@ -143,11 +164,9 @@ struct pm_pool *pool_register(void)
         pool = add_struct();
     }
     if (pool != NULL) {
-        uint32_t index = pool->index;
+        uint64_t place = pool->place;
         memset(pool, 0, sizeof(*pool));
-        pool->index = index;
-        pool->id = POOL_NO_ID;
-        pool->put_id = POOL_NO_ID;
+        pool->place = place;
         pool->state = POOL_FIXED; /* taken; agers pass it by until it is published */
     }
     mutex_unlock(&registry.lock);
@@ -158,8 +177,6 @@ void pool_publish(struct pm_pool *pool)
 {
     mutex_lock(&registry.lock);
     atomic_init(&pool->aged_tick, tick_count());
-    pool->id = ++registry.serial << 32 | pool->index * sizeof(struct pool_entry);
-    pool->put_id = pool->options.reset == NULL ? pool->id : POOL_NO_ID;
     pool->state = POOL_LIVE;
     mutex_unlock(&registry.lock);
 }
@@ -169,13 +186,28 @@ void pool_unregister(struct pm_pool *pool)
     mutex_lock(&registry.lock);
     bool was_live = pool->state != POOL_DESTROYED;
     pool->state = POOL_DESTROYED;
-    pool->id = POOL_NO_ID;
-    pool->put_id = POOL_NO_ID;
-    registry.destroyed++;
     mutex_unlock(&registry.lock);
     if (!was_live) {
         pool_use_after_destroy(pool);
     }
+}
+
+void pool_retire(struct pm_pool *pool)
+{
+    mutex_lock(&registry.lock);
+    struct pool_local *next = atomic_load_explicit(&pool->locals, memory_order_relaxed);
+    while (next != NULL) {
+        struct pool_local *local = next;
+        next = local->next;
+        local_detach(local);
+        /* acquire: pairs with the release in disown */
+        if (!atomic_load_explicit(&local->owned, memory_order_acquire)) {
+            local_free(local);
+        }
+    }
+    atomic_store_explicit(&pool->locals, NULL, memory_order_relaxed);
+    put_retired(pool);
+    mutex_unlock(&registry.lock);
 }
 
 /* ---- Ageing --------------------------------------------------------------------------------- */
@@ -184,11 +216,8 @@ void pool_unregister(struct pm_pool *pool)
 static void spill_stacks(struct pm_pool *pool, unsigned which)
 {
     struct pool_local *first = atomic_load_explicit(&pool->locals, memory_order_acquire);
-    struct pool_local *own = local_find(pool->id);
+    struct pool_local *own = local_at(pool->place); /* or not this pool's: in no list here */
     bool others = false;
-    if (own != NULL) {
-        local_leave(own); /* a fast path that failed left busy set */
-    }
     for (struct pool_local *local = first; local != NULL; local = local->next) {
         others |= local_claim(local) && local != own;
     }
@@ -202,7 +231,7 @@ static void spill_stacks(struct pm_pool *pool, unsigned which)
             chain_trim(&local->chains[which ^ 1]);
             local_unclaim(local, GATE_SPILLED);
         } else {
-            local_unclaim(local, local->gate_before_claim);
+            local_unclaim(local, GATE_CLOSED);
         }
     }
 }
@@ -285,7 +314,8 @@ static struct pool_local *adopt(struct pm_pool *pool)
 
 static struct pool_local *add_local(struct pm_pool *pool)
 {
-    struct pool_local *local = local_create(pool->counts_objects ? 0 : LOCAL_STACK_OBJECTS);
+    struct pool_local *local =
+        local_create(pool, !pool->counts_objects, pool->options.reset == NULL);
     if (local == NULL) {
         return NULL;
     }
@@ -302,7 +332,7 @@ static struct pool_local *join_pool(struct pm_pool *pool)
     if (local == NULL) {
         local = add_local(pool);
     }
-    if (local != NULL && !table_insert(pool->id, local)) {
+    if (local != NULL && !table_insert(pool->place, local)) {
         atomic_store_explicit(&local->owned, false, memory_order_release);
         return NULL;
     }
@@ -311,28 +341,30 @@ static struct pool_local *join_pool(struct pm_pool *pool)
 
 /* Entered. Spills what was left from before this tick, unless an ager has done it or is about to.
  */
-static void settle(struct pm_pool *pool, struct pool_local *local, uint64_t gate)
+static void settle(struct pm_pool *pool, struct pool_local *local, uintptr_t gate)
 {
     /* acquire: pairs with the release in age */
     uint32_t now = atomic_load_explicit(&pool->aged_tick, memory_order_acquire);
-    if (gate == now || now != tick_count()) {
+    if (gate == (uintptr_t)pool || now != tick_count()) {
         return;
     }
-    if (gate != GATE_SPILLED) {
+    if (gate == GATE_CLOSED) {
         unsigned fresh = pool_fresh(pool);
         local_spill(local, fresh ^ 1);
         chain_trim(&local->chains[fresh]);
     }
-    /* An ager that claimed in between keeps its claim: it sees us busy and gives it back.
-     * relaxed: the fast path's acquire pairs with agers, not with the own thread */
-    atomic_compare_exchange_strong_explicit(&local->gate, &gate, now, memory_order_relaxed,
-                                            memory_order_relaxed);
+    /* An ager that claimed in between keeps its claim: it sees us inside and gives it back. A tick
+     * in between finds the gate open, or is seen here; hence seq_cst. */
+    atomic_compare_exchange_strong(&local->gate, &gate, (uintptr_t)pool);
+    if (atomic_load(&tick_now) != now) {
+        local_close(local, pool);
+    }
 }
 
 struct pool_local *pool_local_ready(struct pm_pool *pool)
 {
-    struct pool_local *local = local_find(pool->id);
-    if (local == NULL) {
+    struct pool_local *local = local_at(pool->place);
+    if (local->pool != pool) {
         local = join_pool(pool);
     }
     if (local != NULL) {

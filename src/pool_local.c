@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pool_local.h"
 
+#include "panic.h"
 #include "poolmalloc.h"
 
 #include <linux/membarrier.h>
@@ -9,69 +10,119 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { TABLE_FIRST_ENTRIES = 16 };
+enum { TABLE_FIRST_PLACES = 16 };
 
-struct pool_local *local_create(uint32_t stack_objects)
+/* Has no pool, so that its gate lets nobody through. Its top means nothing. */
+static struct pool_local no_local;
+
+struct pool_table tcache_no_pools = {.locals = {&no_local}};
+
+struct pool_local *local_create(const struct pm_pool *pool, bool has_stack, bool has_fast_put)
 {
     struct pool_local *local = pm_aligned_alloc(LOCAL_ALIGNMENT, sizeof(*local));
     if (local == NULL) {
         return NULL;
     }
     memset(local, 0, sizeof(*local));
-    local->top = local->stack;
-    local->limit = local->stack + stack_objects;
+    atomic_init(&local->top, local->stack);
+    local->inner_top = local->stack;
+    local->end = local->stack + (has_stack ? LOCAL_STACK_OBJECTS : 0);
+    local->limit = has_fast_put ? local->end : local->stack;
+    local->pool = pool;
     atomic_init(&local->gate, GATE_SPILLED);
     atomic_init(&local->owned, true);
     return local;
 }
 
-void local_destroy(struct pool_local *local)
+void local_detach(struct pool_local *local)
 {
     chain_fini(&local->chains[0]);
     chain_fini(&local->chains[1]);
-    pm_free(local);
+    local->pool = NULL;
+    /* relaxed: nobody is in the pool any more, see pm_pool_destroy */
+    atomic_store_explicit(&local->gate, GATE_CLOSED, memory_order_relaxed);
 }
 
-uint64_t local_enter_slow(struct pool_local *local)
+void local_free(struct pool_local *local)
+{
+    pm_assert(local->pool == NULL);
+    if (local != &no_local) {
+        pm_free(local);
+    }
+}
+
+uintptr_t local_enter_slow(struct pool_local *local)
 {
     for (;;) {
-        (void)local_enter(local);
-        uint64_t gate = atomic_load_explicit(&local->gate, memory_order_acquire);
-        if (gate != GATE_CLAIMED) {
+        void **top = local_enter(local);
+        uintptr_t gate = local_gate(local);
+        if (gate == GATE_SPILLED) {
             return gate;
         }
-        local_leave(local);
+        if (gate != GATE_CLAIMED) {
+            local->inner_top = top;
+            return gate;
+        }
+        local_leave(local, top);
         sched_yield();
     }
 }
 
+void local_leave_slow(struct pool_local *local)
+{
+    local_leave(local, local->inner_top);
+}
+
+void *local_take_rest(struct pool_local *local)
+{
+    if (local_gate(local) != GATE_SPILLED) {
+        void **top = atomic_load_explicit(&local->top, memory_order_relaxed);
+        /* NULL: in a forked child, the owner was inside and is gone. What it had there is lost. */
+        local->inner_top = top != NULL ? top : local->stack;
+        atomic_store_explicit(&local->gate, GATE_SPILLED, memory_order_relaxed);
+    }
+    return *local->inner_top == NULL ? NULL : *local->inner_top--;
+}
+
 void local_spill(struct pool_local *local, unsigned which)
 {
-    uint32_t count = (uint32_t)(local->top - local->stack);
+    uint32_t count = (uint32_t)(local->inner_top - local->stack);
     uint32_t pushed = chain_push(&local->chains[which], local->stack + 1, count);
     /* Short of memory for a ring: the rest stays private. */
     memmove(local->stack + 1, local->stack + 1 + pushed, (count - pushed) * sizeof(void *));
-    local->top -= pushed;
+    local->inner_top -= pushed;
+}
+
+void local_close(struct pool_local *local, const struct pm_pool *pool)
+{
+    uintptr_t gate = (uintptr_t)pool;
+    /* Read before, so that a tick does not take the cache lines of pools nobody uses. */
+    if (atomic_load_explicit(&local->gate, memory_order_relaxed) == gate) {
+        atomic_compare_exchange_strong(&local->gate, &gate, GATE_CLOSED);
+    }
 }
 
 bool local_claim(struct pool_local *local)
 {
-    uint64_t gate = atomic_load_explicit(&local->gate, memory_order_relaxed);
-    if (gate == GATE_SPILLED) {
+    if (atomic_load_explicit(&local->gate, memory_order_relaxed) == GATE_SPILLED) {
         return false;
     }
     /* seq_cst, for kernels without membarrier in between: there nothing is claimed of others */
-    local->gate_before_claim = atomic_exchange(&local->gate, GATE_CLAIMED);
+    atomic_store(&local->gate, GATE_CLAIMED);
     return true;
 }
 
 bool local_is_claimed(struct pool_local *local)
 {
-    return atomic_load_explicit(&local->gate, memory_order_relaxed) == GATE_CLAIMED &&
-           atomic_load_explicit(&local->busy, memory_order_acquire) == 0;
+    void **top = atomic_load_explicit(&local->top, memory_order_acquire);
+    if (top == NULL) {
+        return false;
+    }
+    local->inner_top = top;
+    return true;
 }
 
-void local_unclaim(struct pool_local *local, uint64_t gate)
+void local_unclaim(struct pool_local *local, uintptr_t gate)
 {
     atomic_store_explicit(&local->gate, gate, memory_order_release);
 }
@@ -89,36 +140,58 @@ bool local_barrier(void)
             membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
 }
 
+static bool is_shared(const struct pool_table *table)
+{
+    return table == &tcache_no_pools;
+}
+
 /* Makes the thread's table reach to `place`. */
 static bool table_grow(struct tcache *tcache, uint64_t place)
 {
     struct pool_table *old = tcache->pools;
-    if (old != &tcache_no_pools && place <= old->mask) {
+    if (!is_shared(old) && place <= old->mask) {
         return true;
     }
-    uint64_t bytes = TABLE_FIRST_ENTRIES * sizeof(struct pool_entry);
+    uint64_t bytes = TABLE_FIRST_PLACES * sizeof(old->locals[0]);
     while (bytes <= place) {
         bytes *= 2;
     }
-    struct pool_table *table = pm_calloc(1, offsetof(struct pool_table, entries) + bytes);
+    struct pool_table *table = pm_malloc(offsetof(struct pool_table, locals) + bytes);
     if (table == NULL) {
         return false;
     }
-    table->mask = bytes - sizeof(struct pool_entry);
-    memcpy(table->entries, old->entries, old->mask + sizeof(struct pool_entry));
+    table->mask = bytes - sizeof(old->locals[0]);
+    for (uint64_t at = 0; at < bytes; at += sizeof(old->locals[0])) {
+        *place_in(table, at) = at <= old->mask ? *place_in(old, at) : &no_local;
+    }
     tcache->pools = table;
-    if (old != &tcache_no_pools) {
+    if (!is_shared(old)) {
         pm_free(old);
     }
     return true;
 }
 
-bool table_insert(uint64_t id, struct pool_local *local)
+bool table_insert(uint64_t place, struct pool_local *local)
 {
     struct tcache *tcache = tcache_own();
-    if (tcache == NULL || !table_grow(tcache, (uint32_t)id)) {
+    if (tcache == NULL || !table_grow(tcache, place)) {
         return false;
     }
-    *(struct pool_entry *)pool_entry_at(tcache->pools, id) = (struct pool_entry){id, local};
+    struct pool_local **at = place_in(tcache->pools, place);
+    local_free(*at);
+    *at = local;
     return true;
+}
+
+void table_free(struct pool_table *table, void (*leave)(struct pool_local *))
+{
+    for (uint64_t at = 0; at <= table->mask; at += sizeof(table->locals[0])) {
+        struct pool_local *local = *place_in(table, at);
+        if (local->pool != NULL) {
+            leave(local);
+        } else {
+            local_free(local);
+        }
+    }
+    pm_free(table);
 }

@@ -2,9 +2,9 @@
 /* One thread's share of one object pool: a small private stack, and two chains that others may
  * steal from.
  *
- *     thread's table                pool_local
- *     | id, local | --------------> gate, busy, top --> | NULL | a | b | c |     private, 16
- *     | id, local |   by index      chains[0], chains[1]: fresh and victim generation
+ *     thread's table           pool_local
+ *     | local | -------------> gate, top --> | NULL | a | b | c |     private, 16
+ *     | local |   by place     chains[0], chains[1]: fresh and victim generation
  *
  * A tick turns the generations over by changing one number of the pool: the fresh chains of all
  * threads become the victims, the emptied victims become fresh. Private stacks are spilled into
@@ -12,15 +12,22 @@
  *
  * Invariants
  *  1. Between local_enter and local_leave the owner alone touches the stack and the owner's side
- *     of the chains; at other times an ager that holds the claim may, as if it were the owner.
- *  2. stack[0] is NULL: an empty stack needs no test of its own. limit == stack: the pool counts
- *     every object, so the stack has no room and both fast paths fail.
- *  3. gate is the tick at which the owner last settled; or GATE_SPILLED, an ager has emptied the
- *     stack since; or GATE_CLAIMED, an ager is at it. Only the first lets fast paths through.
+ *     of the chains; at other times an ager that holds the claim may, as if it were the owner. The
+ *     owner takes top away while it is inside; agers never write it.
+ *  2. stack[0] is NULL: an empty stack needs no test of its own. A pool whose puts do more than
+ *     store has limit == stack, so that the fast path finds no room; a pool that counts every
+ *     object has end == stack, so that nothing is ever in the stack.
+ *  3. gate is the pool's address while the owner has settled for this tick; GATE_CLOSED: a tick has
+ *     passed since; GATE_SPILLED: an ager has emptied the stack since, and top is out of date,
+ *     inner_top holds; GATE_CLAIMED: an ager is at it. Only the first lets fast paths through, and
+ * only those of this pool: the table may have another pool's local in a pool's place, if it is too
+ * small or the pool is new there.
+ *  4. A local is freed with its pool if no thread owns it then; an owned one loses its pool, and
+ *     its owner's table keeps it until another pool comes to the place or the thread ends.
  *
- * The claim needs no atomic operation of the owner: it stores busy and loads the gate; an ager
- * stores the gate, makes every running thread pass a memory barrier (membarrier), and loads busy.
- * One of both sees the other (Dekker). An ager never waits: it skips who is busy.
+ * The claim needs no atomic read-modify-write of the owner: it stores NULL in top and loads the
+ * gate; an ager stores the gate, makes every running thread pass a memory barrier (membarrier), and
+ * loads top. One of both sees the other (Dekker). An ager never waits: it skips who is inside.
  *
  * Source: Go's sync.Pool (private slot, stealing, victim generation). The claim is the asymmetric
  * barrier of liburcu's memb flavour; Go stops the world instead. */
@@ -42,92 +49,97 @@ enum {
     LOCAL_ALIGNMENT = 128, /* two cache lines: the hardware prefetches them in pairs */
 };
 
-#define GATE_SPILLED (UINT64_C(1) << 32)
-#define GATE_CLAIMED (UINT64_C(2) << 32)
+enum { GATE_CLOSED, GATE_SPILLED, GATE_CLAIMED }; /* no pool's address */
 
 enum pool_count { COUNT_GETS, COUNT_MISSES, COUNT_STEALS, COUNT_RESCUES, COUNT_PUTS, COUNT_DROPS };
 enum { POOL_COUNTS = COUNT_DROPS + 1 };
 
 struct pool_local {
-    void **top;                   /* the newest object, or stack[0]; by invariant 1 */
-    void **limit;                 /* const: the last usable element of stack */
-    _Atomic uint64_t gate;        /* invariant 3 */
-    _Atomic uint32_t busy;        /* 1: the owner is inside */
+    _Atomic(void **) top;         /* the newest object, or stack[0]; NULL: the owner is inside */
+    void **limit;                 /* const: the last element of stack that a fast put may fill */
+    _Atomic uintptr_t gate;       /* invariant 3 */
     _Atomic bool owned;           /* a living thread uses it */
     uint64_t counts[POOL_COUNTS]; /* written by the owner; statistics read it */
     void *stack[1 + LOCAL_STACK_OBJECTS];
+    void **end;                   /* const: the last usable element of stack */
+    void **inner_top;             /* top for slow paths inside, and for an ager with the claim */
+    const struct pm_pool *pool;   /* NULL: destroyed */
     struct pool_local *next;      /* in the pool's list; const once listed */
     struct pool_local *neighbour; /* owner only: where to steal next, NULL: the list's first */
-    uint64_t gate_before_claim;   /* the ager's note */
     CACHE_ALIGNED struct chain chains[2];
 };
 
-/* The id of a pool without locals: in no table. Others are serial << 32 | place in a table that is
- * large enough, in bytes; a smaller table has another pool there. */
-#define POOL_NO_ID UINT64_MAX
-
-static ALWAYS_INLINE const struct pool_entry *pool_entry_at(const struct pool_table *table,
-                                                            uint64_t id)
+/* place: a pool's, in a table that is large enough, in bytes. */
+static ALWAYS_INLINE struct pool_local **place_in(struct pool_table *table, uint64_t place)
 {
-    return (const struct pool_entry *)((const char *)table->entries + (id & table->mask));
+    return (struct pool_local **)((char *)table->locals + (place & table->mask));
 }
 
-/* The calling thread's local of the pool `id`, or NULL. */
-static ALWAYS_INLINE struct pool_local *local_find(uint64_t id)
+/* What the calling thread's table has in a pool's place: never NULL, but maybe not the pool's. */
+static ALWAYS_INLINE struct pool_local *local_at(uint64_t place)
 {
-    const struct pool_table *table = tcache_current()->pools;
-    const struct pool_entry *entry = pool_entry_at(table, id);
-    if (unlikely(entry->id != id)) {
-        return NULL;
-    }
-    if (entry->local == NULL) {
-        __builtin_unreachable(); /* only empty entries have none, and their id is no pool's */
-    }
-    return entry->local;
+    return *place_in(tcache_current()->pools, place);
 }
 
-/* Owner only. False: the gate does not let a fast path through; the slow path enters again. */
-static ALWAYS_INLINE bool local_enter(struct pool_local *local)
+/* Whoever enters must leave, also if the gate, looked at in between, is not open. Returns top. */
+static ALWAYS_INLINE void **local_enter(struct pool_local *local)
 {
     /* relaxed store and load: ordered by the ager's membarrier, here only for the compiler */
-    atomic_store_explicit(&local->busy, 1, memory_order_relaxed);
+    void **top = atomic_load_explicit(&local->top, memory_order_relaxed);
+    atomic_store_explicit(&local->top, NULL, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
-    /* acquire: pairs with the release in local_unclaim */
-    return likely(atomic_load_explicit(&local->gate, memory_order_acquire) == tick_count());
+    return top;
 }
 
-static ALWAYS_INLINE void local_leave(struct pool_local *local)
+static ALWAYS_INLINE uintptr_t local_gate(const struct pool_local *local)
+{
+    /* acquire: pairs with the release in local_unclaim */
+    return atomic_load_explicit(&local->gate, memory_order_acquire);
+}
+
+static ALWAYS_INLINE void local_leave(struct pool_local *local, void **top)
 {
     /* release: pairs with the acquire in local_is_claimed */
-    atomic_store_explicit(&local->busy, 0, memory_order_release);
+    atomic_store_explicit(&local->top, top, memory_order_release);
 }
 
-static inline bool local_is_entered(const struct pool_local *local)
-{
-    return atomic_load_explicit(&local->busy, memory_order_relaxed) == 1;
-}
-
-/* A new local with an owner, or NULL. stack_objects: 0 or LOCAL_STACK_OBJECTS. */
-struct pool_local *local_create(uint32_t stack_objects);
-/* Frees a local whose stack and chains are empty and that nobody else can reach. */
-void local_destroy(struct pool_local *local);
+/* A new local of the pool with an owner, or NULL. has_stack, has_fast_put: see invariant 2. */
+struct pool_local *local_create(const struct pm_pool *pool, bool has_stack, bool has_fast_put);
+/* The pool of an empty local is no more. */
+void local_detach(struct pool_local *local);
+/* Frees a local that lost its pool. */
+void local_free(struct pool_local *local);
 
 /* Owner only. Enters, waiting while an ager holds the claim. Returns what the gate was. */
-uint64_t local_enter_slow(struct pool_local *local);
+uintptr_t local_enter_slow(struct pool_local *local);
+void local_leave_slow(struct pool_local *local);
+static inline bool local_is_entered(const struct pool_local *local)
+{
+    return atomic_load_explicit(&local->top, memory_order_relaxed) == NULL;
+}
+
+/* Nobody is in the pool any more: takes an object from the private stack. NULL: it is empty. */
+void *local_take_rest(struct pool_local *local);
 
 /* Entered owner or claimed: moves the private stack into chains[which]. */
 void local_spill(struct pool_local *local, unsigned which);
 
-/* Agers, one at a time for a local. local_claim notes the claim; after a barrier local_is_claimed
- * tells whether the owner is outside; local_unclaim gives the local back, spilled or as it was. */
+/* Any thread. A tick has passed: fast paths of the pool fail until the owner has settled. */
+void local_close(struct pool_local *local, const struct pm_pool *pool);
+
+/* Agers, one at a time for a local. local_claim closes and claims, but for what is spilled already;
+ * after a barrier local_is_claimed tells whether the owner is outside; local_unclaim gives the
+ * local back, GATE_SPILLED or GATE_CLOSED. */
 bool local_claim(struct pool_local *local);
 bool local_is_claimed(struct pool_local *local);
-void local_unclaim(struct pool_local *local, uint64_t gate);
+void local_unclaim(struct pool_local *local, uintptr_t gate);
 
 /* Makes every running thread of the process pass a memory barrier. False: the kernel cannot. */
 bool local_barrier(void);
 
 /* Puts a local into the calling thread's table. False: no memory, or the thread is ending. */
-bool table_insert(uint64_t id, struct pool_local *local);
+bool table_insert(uint64_t place, struct pool_local *local);
+/* Calls `leave` for each local with a pool of an ending thread's table, and frees the rest. */
+void table_free(struct pool_table *table, void (*leave)(struct pool_local *));
 
 #endif

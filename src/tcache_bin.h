@@ -42,18 +42,13 @@ struct tcache_counts {
     uint64_t request_bytes; /* asked for in slow_allocs, to estimate rounding */
 };
 
-/* A thread's shares of object pools, see pool_local.h. */
-struct pool_entry {
-    uint64_t id; /* of the pool; a destroyed pool's never comes again */
-    struct pool_local *local;
-};
-
+/* A thread's shares of object pools by the pools' places, see pool_local.h. */
 struct pool_table {
-    uint64_t mask; /* bytes of all entries but one; their count is a power of two */
-    struct pool_entry entries[1];
+    uint64_t mask; /* bytes of all pointers but one; their count is a power of two */
+    struct pool_local *locals[1];
 };
 
-/* The table of threads that have none: one entry that is no pool's. */
+/* The table of threads that have none. Defined in pool_local.c, which knows what lies in it. */
 extern struct pool_table tcache_no_pools;
 
 struct tcache {

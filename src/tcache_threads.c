@@ -13,8 +13,6 @@
         [0 ... CLASS_COUNT - 1] = &tcache_no_slots[1]                                              \
     }
 
-struct pool_table tcache_no_pools;
-
 static struct tcache empty_tcache = {
     .state = TCACHE_EMPTY, .tops = CLOSED_BINS, .limits = CLOSED_BINS, .pools = &tcache_no_pools};
 static struct tcache closed_tcache = {

@@ -5,6 +5,17 @@
 
 _Atomic uint32_t tick_now;
 _Atomic uint32_t tick_sleeper;
+_Atomic(void (*)(void)) tick_listener;
+
+void tick_advance(void)
+{
+    /* seq_cst: pairs with the gates of object pools, see settle in pool_age.c */
+    atomic_fetch_add(&tick_now, 1);
+    void (*listener)(void) = atomic_load_explicit(&tick_listener, memory_order_acquire);
+    if (listener != NULL) {
+        listener();
+    }
+}
 
 void tick_sleep(void)
 {

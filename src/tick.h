@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The process's tick: a counter that slow paths advance about four times a second, and more often
  * while memory grows (arena.h). What is unused for two ticks is let go (caches, depots, object
- * pools). Listeners poll the counter; nothing of the program's is ever called back, so a tick
- * cannot run user code under a user's lock. */
+ * pools). Listeners poll the counter, but for one that must stop fast paths which do not; nothing
+ * of the program's is ever called back, so a tick cannot run user code under a user's lock. */
 #ifndef POOLMALLOC_TICK_H
 #define POOLMALLOC_TICK_H
 
@@ -19,10 +19,11 @@ static inline uint32_t tick_count(void)
 }
 
 /* Advances the tick by one, whatever the clock says. For the clock's owner and for tests. */
-static inline void tick_advance(void)
-{
-    atomic_fetch_add_explicit(&tick_now, 1, memory_order_relaxed);
-}
+void tick_advance(void);
+
+/* Called after every advance, by whatever thread: it waits for nobody and runs nothing of the
+ * program's. NULL: nobody listens. */
+extern _Atomic(void (*)(void)) tick_listener;
 
 /* One thread may sleep until there is something to do again; who makes work wakes it. */
 extern _Atomic uint32_t

@@ -284,10 +284,10 @@ static void counters_that_disagree_give_no_nonsense(void)
     pm_pool *pool = pm_pool_create(&counted_objects);
     turn_over(pool);
     /* As if a get had ended between the reading of gets and of misses. */
-    local_find(pool->id)->counts[COUNT_MISSES]++;
+    local_at(pool->place)->counts[COUNT_MISSES]++;
     CU_ASSERT_EQUAL(pm_pool_get_stats(pool).hits, 0);
-    local_find(pool->id)->counts[COUNT_MISSES]--;
-    local_find(pool->id)->counts[COUNT_DROPS] += 2;
+    local_at(pool->place)->counts[COUNT_MISSES]--;
+    local_at(pool->place)->counts[COUNT_DROPS] += 2;
     CU_ASSERT_EQUAL(pm_pool_get_stats(pool).retained_objects, 0);
     pm_pool_destroy(pool);
 }
@@ -398,6 +398,7 @@ static const struct test tests[] = {
     {"a thousand pools come and go", pools_come_and_go},
     {"a producer and a consumer exchange without growth", test_exchange_without_growth},
     {"an idle thread's private stock ages", test_idle_thread_is_aged},
+    {"a thread's share of a destroyed pool is not the next pool's", test_places_outlive_pools},
     {"stock of ended threads is adopted", test_ended_threads_stock_is_adopted},
     {"stock of ended threads is stolen", test_ended_threads_stock_is_stolen},
     {"threads, ticks and drains: nothing lost or shared", test_threads_and_ticks},

@@ -185,6 +185,54 @@ void test_ended_threads_stock_is_stolen(void)
     take_over_stock(true);
 }
 
+/* ---- Pools that follow each other in one struct ---------------------------------------------- */
+
+enum { FOLLOWING_POOLS = 30 };
+
+static struct {
+    pm_pool *pool;
+    sem_t created;
+    sem_t used;
+} following;
+
+static void *use_each(void *unused)
+{
+    void *objects[4];
+    for (int i = 0; i < FOLLOWING_POOLS; i++) {
+        sem_wait(&following.created);
+        get_many(following.pool, objects, 4);
+        put_many(following.pool, objects, 4);
+        sem_post(&following.used);
+    }
+    return unused;
+}
+
+/* Two threads use each pool, so that a share left over from a destroyed one would be seen: its
+ * objects are gone, and its counts are not the new pool's. */
+void test_places_outlive_pools(void)
+{
+    pthread_t thread;
+    void *objects[4];
+    sem_init(&following.created, 0, 0);
+    sem_init(&following.used, 0, 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, use_each, NULL), 0);
+    for (int i = 0; i < FOLLOWING_POOLS; i++) {
+        following.pool = pm_pool_create(&counted_objects);
+        get_many(following.pool, objects, 4);
+        sem_post(&following.created);
+        sem_wait(&following.used);
+        put_many(following.pool, objects, 4);
+        pm_pool_stats stats = pm_pool_get_stats(following.pool);
+        CU_ASSERT_EQUAL(stats.gets, 8);
+        CU_ASSERT_EQUAL(stats.misses, 8);
+        CU_ASSERT_EQUAL(stats.retained_objects, 8);
+        pm_pool_destroy(following.pool);
+    }
+    pthread_join(thread, NULL);
+    CU_ASSERT_EQUAL(constructed, 8 * FOLLOWING_POOLS);
+    CU_ASSERT_EQUAL(destructed, 8 * FOLLOWING_POOLS);
+}
+
 /* ---- Everything at once --------------------------------------------------------------------- */
 
 enum { WORKERS = 3, DISTURBANCES = 500, HELD = 40 };
@@ -286,9 +334,9 @@ void test_fork_while_claimed(void)
 {
     crowded = pm_pool_create(&counted_objects);
     turn_over(crowded);
-    struct pool_local *local = local_find(crowded->id);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(local);
-    uint64_t gate = atomic_exchange(&local->gate, GATE_CLAIMED);
+    struct pool_local *local = local_at(crowded->place);
+    CU_ASSERT_PTR_EQUAL_FATAL(local->pool, crowded);
+    uintptr_t gate = atomic_exchange(&local->gate, GATE_CLAIMED);
     atomic_store(&crowded->age_lock.word, self_number() ^ 2); /* another thread */
     CU_ASSERT_TRUE(child_ends_well());
     atomic_store(&crowded->age_lock.word, 0);
