@@ -5,10 +5,10 @@
  * chains; the own victims; other threads' victims; and then constructs. A put fills the private
  * stack, then the own fresh chain.
  *
- * Locks: pools_lock guards the registry, and holds off destruction while an ager or an ending
+ * Locks: the registry's guards it, and holds off destruction while an ager or an ending
  * thread walks it; under it only age_lock is tried. age_lock, only ever tried, lets one ager at a
  * time into a pool; callbacks may run under it, which is why nobody waits for it. Neither is held
- * across fork: the child frees those of threads that are gone, see pool_age.c.
+ * across fork: the child frees those of threads that are gone, see pool_registry.c.
  * Cost: a get and a put that stay in the private stack are 19 and 20 instructions and no atomic
  * read-modify-write. */
 #ifndef POOLMALLOC_POOL_H
@@ -69,7 +69,7 @@ void pool_let_go(struct pm_pool *pool, void *object);
 /* Lets go of all that the chains[which] of every thread hold. Runs callbacks. */
 void pool_empty_chains(struct pm_pool *pool, unsigned which);
 
-/* pool_age.c: time, and the registry. */
+/* pool_registry.c */
 
 /* A pool struct in the registry with a place, all else zero; or NULL. */
 struct pm_pool *pool_register(void);
@@ -79,6 +79,13 @@ void pool_publish(struct pm_pool *pool);
 void pool_unregister(struct pm_pool *pool);
 /* Gives back the locals of an emptied pool; the struct may be used again. */
 void pool_retire(struct pm_pool *pool);
+/* Calls `visit` for every pool that ages without running callbacks. The second only if the lock is
+ * free: callable by whoever may hold it. */
+void pools_visit(void (*visit)(struct pm_pool *));
+void pools_try_visit(void (*visit)(struct pm_pool *));
+
+/* pool_age.c: time. */
+
 /* Ages this pool, and every pool without callbacks, if a tick has passed. Runs callbacks. */
 void pool_notice_tick(struct pm_pool *pool);
 /* Empties every pool that needs no callbacks for it, for malloc_trim. */
