@@ -46,6 +46,7 @@ static const struct option options[] = {
     SWITCH(huge_pages),
     {"foreign", &config.foreign, VALUE_NAME, 1, {"abort", "ignore"}},
     SWITCH(check),
+    {"leak", &config.leak, VALUE_NAME, 3, {"disabled", "simple", "advanced", "paranoid"}},
     {"stats_interval", &config.stats_interval, VALUE_NUMBER, 31536000, {0}},
     {"stats_signal", &config.stats_signal, VALUE_NUMBER, 64, {0}},
     SWITCH(confirm_conf),

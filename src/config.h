@@ -29,6 +29,7 @@ struct config {
     uint64_t huge_pages;        /* dense heaps ask for them */
     uint64_t foreign;           /* enum foreign_policy */
     uint64_t check;             /* every free goes to the bitmaps at once */
+    uint64_t leak;              /* pm_leak_level at the start */
     uint64_t stats_interval;    /* seconds between reports; 0: at exit only */
     uint64_t stats_signal;      /* number of the signal that asks for a report; 0: none */
     uint64_t confirm_conf;

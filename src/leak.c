@@ -2,6 +2,7 @@
 #include "leak.h"
 
 #include "compiler.h"
+#include "config.h"
 #include "os.h"
 #include "text.h"
 #include "mutex.h"
@@ -193,15 +194,10 @@ PUBLIC size_t pm_leak_report(void)
 
 /* ---- Process -------------------------------------------------------------------------------- */
 
-__attribute__((constructor)) static void read_environment(void)
+__attribute__((constructor)) static void read_options(void)
 {
-    static const char *const names[] = {"disabled", "simple", "advanced", "paranoid"};
-    const char *value = os_environment("POOLMALLOC_LEAK");
-    for (unsigned level = 0; value != NULL && level < sizeof(names) / sizeof(names[0]); level++) {
-        if (strcmp(value, names[level]) == 0) {
-            pm_leak_set_level((pm_leak_level)level);
-        }
-    }
+    config_load();
+    pm_leak_set_level((pm_leak_level)config.leak);
 }
 
 __attribute__((destructor)) static void report_at_exit(void)

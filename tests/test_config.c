@@ -3,6 +3,7 @@
  * the same in two ways; what is wrong is reported in one line with the nearest key. Loading happens
  * once per process, so those tests run this program again and read what it prints. */
 #include "config.h"
+#include "poolmalloc.h"
 
 #include "dies.h"
 #include "test.h"
@@ -56,6 +57,10 @@ static void good_values_are_taken(void)
         {"foreign", "abort", FOREIGN_ABORT},
         {"check", "true", 1},
         {"check", "false", 0},
+        {"leak", "paranoid", PM_LEAK_PARANOID},
+        {"leak", "advanced", PM_LEAK_ADVANCED},
+        {"leak", "simple", PM_LEAK_SIMPLE},
+        {"leak", "disabled", PM_LEAK_DISABLED},
         {"confirm_conf", "true", 1},
         {"abort_conf", "true", 1},
     };
@@ -87,6 +92,7 @@ static void bad_values_change_nothing(void)
         {"cache_bytes", "99999999999999999999999", 0},
         {"cached_max", "16777217", 0},
         {"arenas", "257", 0},
+        {"leak", "paranoia", 0},
         {"arenas", "1K", 0},
         {"limit", "1", 0},
         {"background_thread", "true", 0},

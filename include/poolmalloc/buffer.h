@@ -163,8 +163,8 @@ typedef struct pm_buf_stats {
 /* Threads: any. */
 pm_buf_stats pm_buf_get_stats(void);
 
-/* How closely buffers are watched for being forgotten. POOLMALLOC_LEAK=simple|advanced|paranoid in
- * the environment sets the level at start.
+/* How closely buffers are watched for being forgotten. The option leak:simple|advanced|paranoid, or
+ * POOLMALLOC_LEAK, sets the level at start.
  * Source: the levels of Netty's ResourceLeakDetector. */
 typedef enum pm_leak_level {
     PM_LEAK_DISABLED, /* the default: no cost */
