@@ -3,6 +3,8 @@
 
 #include "compiler.h"
 #include "misuse.h"
+#include "page_map.h"
+#include "panic.h"
 #include "poolmalloc.h"
 
 #include <errno.h>
@@ -44,12 +46,21 @@ struct pm_arena {
     struct large *large;
     pm_arena_stats stats;
     uint16_t state_live; /* of the blocks since the last reset */
+    bool is_destroyed;
     struct head *free[GROUP_CLASSES];
 };
 
 static_assert(sizeof(struct head) == 16 && sizeof(struct large) % 16 == 0 &&
                   sizeof(struct slab) % 16 == 0,
               "blocks are aligned to 16");
+
+/* A destroyed arena has no slab, block or free list: every use comes to a slow path that asks. */
+static void check_life(const struct pm_arena *arena)
+{
+    if (unlikely(arena->is_destroyed)) {
+        panic_at(FATAL_ARENA_DESTROYED, arena, 0, NULL);
+    }
+}
 
 static void count_alloc(struct pm_arena *arena, size_t bytes)
 {
@@ -73,6 +84,7 @@ static void count_free(struct pm_arena *arena, size_t bytes)
 static void *alloc_large(struct pm_arena *arena, size_t bytes)
 {
     size_t total;
+    check_life(arena);
     if (__builtin_add_overflow(bytes, sizeof(struct large), &total)) {
         errno = ENOMEM;
         return NULL;
@@ -114,6 +126,7 @@ static void free_large(struct pm_arena *arena, struct head *head)
 
 COLD NOINLINE static bool add_slab(struct pm_arena *arena)
 {
+    check_life(arena);
     struct slab *slab = pm_malloc(GROUP_SLAB_BYTES);
     if (slab == NULL) {
         return false;
@@ -160,13 +173,22 @@ PUBLIC void *pm_arena_malloc(pm_arena *arena, size_t bytes)
     return head + 1;
 }
 
+/* Whatever the program gives: a head is only read where the allocator has memory. */
+static bool is_live(const struct pm_arena *arena, const struct head *head)
+{
+    bool is_readable = (uintptr_t)head % sizeof(*head) == 0 &&
+                       (page_map_chunk(head) != NULL || page_map_class(head) == CLASS_HUGE);
+    return is_readable && head->state == arena->state_live && head->arena == arena;
+}
+
 PUBLIC void pm_arena_free(pm_arena *arena, void *block)
 {
     if (block == NULL) {
         return;
     }
     struct head *head = (struct head *)block - 1;
-    if (head->state != arena->state_live || head->arena != arena) {
+    if (unlikely(!is_live(arena, head))) {
+        check_life(arena);
         misuse(MISUSE_ARENA_BLOCK, block);
         return;
     }
@@ -212,6 +234,7 @@ static void free_all_large(struct pm_arena *arena)
 
 PUBLIC void pm_arena_reset(pm_arena *arena)
 {
+    check_life(arena);
     free_all_large(arena);
     memset(arena->free, 0, sizeof(arena->free));
     if (arena->slabs != NULL) {
@@ -232,10 +255,13 @@ PUBLIC void pm_arena_destroy(pm_arena *arena)
     }
     pm_arena_reset(arena);
     pm_free(arena->slabs);
-    pm_free(arena);
+    memset(arena, 0, sizeof(*arena));
+    arena->is_destroyed = true;
+    free_destroyed(arena);
 }
 
 PUBLIC pm_arena_stats pm_arena_get_stats(const pm_arena *arena)
 {
+    check_life(arena);
     return arena->stats;
 }

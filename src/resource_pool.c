@@ -4,7 +4,9 @@
  * to. */
 #include "resource_stock.h"
 
+#include "misuse.h"
 #include "os.h"
+#include "panic.h"
 
 #include <errno.h>
 
@@ -31,6 +33,14 @@ static void after_fork_in_child(void) NO_THREAD_SAFETY_ANALYSIS
     }
 }
 
+static void lock_live(struct pm_resources *pool) ACQUIRES(pool->lock)
+{
+    mutex_lock(&pool->lock);
+    if (unlikely(pool->is_destroyed)) {
+        panic_at(FATAL_RESOURCES_DESTROYED, pool, 0, NULL);
+    }
+}
+
 /* ---- Closing -------------------------------------------------------------------------------- */
 
 static void close_one(struct pm_resources *pool, void *resource)
@@ -44,7 +54,7 @@ PUBLIC size_t pm_resources_close_expired(pm_resources *pool)
     size_t total = 0;
     size_t count;
     do {
-        mutex_lock(&pool->lock);
+        lock_live(pool);
         count = resource_take_expired(pool, resources);
         mutex_unlock(&pool->lock);
         for (size_t i = 0; i < count; i++) {
@@ -62,7 +72,7 @@ PUBLIC void pm_resources_discard(pm_resources *pool, void *resource)
     }
     int saved_errno = errno;
     close_one(pool, resource);
-    mutex_lock(&pool->lock);
+    lock_live(pool);
     pool->stats.closed_invalid++;
     resource_leave_place(pool);
     mutex_unlock(&pool->lock);
@@ -75,12 +85,15 @@ PUBLIC void pm_resources_put(pm_resources *pool, void *resource)
         return;
     }
     int saved_errno = errno;
-    mutex_lock(&pool->lock);
-    bool taken = resource_take_back(pool, resource);
+    lock_live(pool);
+    bool is_twice = resource_is_idle(pool, resource);
+    bool taken = is_twice || resource_take_back(pool, resource);
     mutex_unlock(&pool->lock);
-    if (!taken) {
+    if (is_twice) {
+        misuse(MISUSE_DOUBLE_RESOURCE, resource);
+    } else if (!taken) {
         close_one(pool, resource);
-        mutex_lock(&pool->lock);
+        lock_live(pool);
         resource_leave_place(pool);
         mutex_unlock(&pool->lock);
     }
@@ -92,7 +105,7 @@ PUBLIC void pm_resources_put(pm_resources *pool, void *resource)
 
 PUBLIC void pm_resources_close_all(pm_resources *pool)
 {
-    mutex_lock(&pool->lock);
+    lock_live(pool);
     pool->closed = true;
     resource_refuse_waiters(pool);
     mutex_unlock(&pool->lock);
@@ -106,7 +119,7 @@ static void *open_one(struct pm_resources *pool)
 {
     void *resource = pool->options.open(pool->options.context);
     int open_errno = errno;
-    mutex_lock(&pool->lock);
+    lock_live(pool);
     if (resource != NULL) {
         pool->stats.opened++;
     } else {
@@ -141,7 +154,7 @@ static enum answer wait_in_line(struct pm_resources *pool, struct waiter *waiter
     if (answer != ANSWER_NONE) {
         return answer;
     }
-    mutex_lock(&pool->lock);
+    lock_live(pool);
     answer = atomic_load_explicit(&waiter->answer, memory_order_relaxed);
     if (answer == ANSWER_NONE) {
         resource_remove_waiter(pool, waiter);
@@ -161,7 +174,7 @@ static void *get_once(struct pm_resources *pool, int timeout_ms, bool *again)
 {
     struct waiter waiter = {0};
     enum answer answer;
-    mutex_lock(&pool->lock);
+    lock_live(pool);
     bool decided = resource_decide(pool, &waiter, &answer, timeout_ms);
     mutex_unlock(&pool->lock);
     if (!decided) {
@@ -199,7 +212,7 @@ PUBLIC void *pm_resources_get(pm_resources *pool, int timeout_ms)
         resource = get_once(pool, timeout_ms, &again);
     } while (again);
     if (resource != NULL) {
-        mutex_lock(&pool->lock);
+        lock_live(pool);
         pool->stats.gets++;
         mutex_unlock(&pool->lock);
     }
@@ -223,7 +236,7 @@ static bool open_initial(struct pm_resources *pool)
             return false;
         }
         pool->stats.opened++;
-        mutex_lock(&pool->lock);
+        lock_live(pool);
         bool kept = resource_make_idle(pool, resource);
         mutex_unlock(&pool->lock);
         if (!kept) {
@@ -275,7 +288,10 @@ PUBLIC void pm_resources_destroy(pm_resources *pool)
     *link = pool->next;
     mutex_unlock(&registry.lock);
     pm_free(pool->idle);
-    pm_free(pool);
+    lock_live(pool);
+    pool->is_destroyed = true;
+    mutex_unlock(&pool->lock);
+    free_destroyed(pool);
 }
 
 /* ---- Statistics ----------------------------------------------------------------------------- */
@@ -287,7 +303,7 @@ PUBLIC size_t pm_resources_length(pm_resources *pool)
 
 PUBLIC pm_resources_stats pm_resources_get_stats(pm_resources *pool)
 {
-    mutex_lock(&pool->lock);
+    lock_live(pool);
     pm_resources_stats stats = pool->stats;
     stats.in_use = pool->in_use;
     stats.idle = pool->idle_count;

@@ -103,6 +103,16 @@ size_t resource_take_expired(struct pm_resources *pool, void **resources)
     return count;
 }
 
+bool resource_is_idle(const struct pm_resources *pool, const void *resource)
+{
+    for (size_t i = pool->idle_count; i > 0; i--) {
+        if (pool->idle[i - 1].resource == resource) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool resource_take_back(struct pm_resources *pool, void *resource)
 {
     if (pool->closed) {

@@ -46,6 +46,7 @@ struct pm_resources {
     struct pm_resources *next;    /* of all pools; guarded by registry.lock */
     struct mutex lock;            /* guards all below */
     bool closed;
+    bool is_destroyed;
     size_t in_use;
     struct idle *idle;
     size_t idle_count;
@@ -55,6 +56,8 @@ struct pm_resources {
     pm_resources_stats stats;
 };
 
+/* Is it idle, and so nobody's to put? */
+bool resource_is_idle(const struct pm_resources *pool, const void *resource) REQUIRES(pool->lock);
 /* Takes a resource back: for the first waiter, or idle. False: the caller must close it. */
 bool resource_take_back(struct pm_resources *pool, void *resource) REQUIRES(pool->lock);
 /* Makes a resource idle, whoever waits. False: too many, or no memory. */

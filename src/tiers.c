@@ -9,6 +9,8 @@
 
 #include "bits.h"
 #include "compiler.h"
+#include "misuse.h"
+#include "panic.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -17,11 +19,25 @@ enum { MAX_TIERS = 48, MIN_TIER_BYTES = 16 };
 
 struct pm_tiers {
     unsigned min_log2;
-    unsigned count;
+    unsigned count;                  /* 0: destroyed */
     _Atomic uint64_t oversized_gets; /* relaxed, as all counters here */
     _Atomic uint64_t unfitting_puts; /* blocks that no tier keeps */
     pm_pool *pools[MAX_TIERS];
 };
+
+static void check_life(const struct pm_tiers *tiers)
+{
+    if (unlikely(tiers->count == 0)) {
+        panic_at(FATAL_TIERS_DESTROYED, tiers, 0, NULL);
+    }
+}
+
+static void destroy_pools(struct pm_tiers *tiers)
+{
+    while (tiers->count > 0) {
+        pm_pool_destroy(tiers->pools[--tiers->count]);
+    }
+}
 
 static void *leave_dirty(void *memory, void *context)
 {
@@ -47,7 +63,8 @@ PUBLIC pm_tiers *pm_tiers_create(size_t min_bytes, size_t max_bytes)
                                    .construct = leave_dirty};
         pm_pool *pool = pm_pool_create(&options);
         if (pool == NULL) {
-            pm_tiers_destroy(tiers);
+            destroy_pools(tiers);
+            pm_free(tiers);
             errno = ENOMEM;
             return NULL;
         }
@@ -72,12 +89,14 @@ PUBLIC void *pm_tiers_get(pm_tiers *tiers, size_t bytes)
     if (tier < tiers->count) {
         return pm_pool_get(tiers->pools[tier]);
     }
+    check_life(tiers);
     atomic_fetch_add_explicit(&tiers->oversized_gets, 1, memory_order_relaxed);
     return pm_malloc(bytes);
 }
 
 void tiers_put_sized(struct pm_tiers *tiers, void *block, size_t bytes)
 {
+    check_life(tiers);
     size_t min_bytes = (size_t)1 << tiers->min_log2;
     size_t max_bytes = min_bytes << (tiers->count - 1);
     /* A quarter above the last tier: what the allocator may have rounded up. */
@@ -112,6 +131,7 @@ static void add(pm_pool_stats *total, const pm_pool_stats *part)
 
 PUBLIC pm_pool_stats pm_tiers_get_stats(const pm_tiers *tiers)
 {
+    check_life(tiers);
     uint64_t oversized = atomic_load_explicit(&tiers->oversized_gets, memory_order_relaxed);
     uint64_t unfitting = atomic_load_explicit(&tiers->unfitting_puts, memory_order_relaxed);
     pm_pool_stats total = {
@@ -128,8 +148,7 @@ PUBLIC void pm_tiers_destroy(pm_tiers *tiers)
     if (tiers == NULL) {
         return;
     }
-    for (unsigned i = 0; i < tiers->count; i++) {
-        pm_pool_destroy(tiers->pools[i]);
-    }
-    pm_free(tiers);
+    check_life(tiers);
+    destroy_pools(tiers);
+    free_destroyed(tiers);
 }

@@ -123,6 +123,63 @@ static void misuse_is_counted_and_ignored(void)
     pm_arena_destroy(other);
 }
 
+static void free_of_anything_is_ignored(void)
+{
+    char on_stack[64] = {0};
+    static char global[64];
+    pm_arena *arena = pm_arena_create();
+    void *block = pm_arena_malloc(arena, 100);
+    void *const pointers[] = {
+        (void *)1,     (void *)16,  (void *)~UINT64_C(15),      (char *)block + 1,
+        on_stack + 32, global + 32, (void *)(UINT64_C(1) << 47)};
+    uint64_t count = sizeof(pointers) / sizeof(pointers[0]);
+    for (uint64_t i = 0; i < count; i++) {
+        pm_arena_free(arena, pointers[i]);
+        CU_ASSERT_EQUAL(pm_misuse_count(), i + 1);
+    }
+    pm_arena_free(arena, block);
+    CU_ASSERT_EQUAL(pm_misuse_count(), count);
+    pm_arena_destroy(arena);
+}
+
+static pm_arena *destroyed(void)
+{
+    pm_arena *arena = pm_arena_create();
+    (void)pm_arena_malloc(arena, 100);
+    pm_arena_destroy(arena);
+    return arena;
+}
+
+static void alloc_destroyed(void)
+{
+    (void)pm_arena_malloc(destroyed(), 100);
+}
+
+static void alloc_large_destroyed(void)
+{
+    (void)pm_arena_malloc(destroyed(), 100000);
+}
+
+static void free_destroyed_block(void)
+{
+    static char block[32];
+    pm_arena_free(destroyed(), block + 16);
+}
+
+static void destroy_destroyed(void)
+{
+    pm_arena_destroy(destroyed());
+}
+
+static void destroyed_arena_is_fatal(void)
+{
+    const char *expected = "poolmalloc: fatal: arena used after destroy: ";
+    CU_ASSERT_TRUE(dies_saying(alloc_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(alloc_large_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(free_destroyed_block, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(destroy_destroyed, expected, ""));
+}
+
 static void free_twice(void)
 {
     pm_set_checking(true);
@@ -143,7 +200,9 @@ static const struct test tests[] = {
     {"reset drops all and holds one slab", reset_drops_all_and_holds_one_slab},
     {"freed blocks are reused", freed_blocks_are_reused},
     {"misuse is counted and ignored", misuse_is_counted_and_ignored},
+    {"free of any pointer is ignored", free_of_anything_is_ignored},
     {"misuse is fatal in checking mode", misuse_is_fatal_in_checking_mode},
+    {"a destroyed arena is fatal", destroyed_arena_is_fatal},
     {NULL, NULL},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Resource pools: limits, order, waiting, timeouts, validation, closing, fork; and under threads no
  * more than max_open are ever open and every one is closed. */
+#include "dies.h"
 #include "poolmalloc.h"
 #include "test.h"
 
@@ -354,6 +355,78 @@ static void forked_child_starts_empty(void)
     pm_resources_destroy(shared);
 }
 
+/* ---- Misuse --------------------------------------------------------------------------------- */
+
+static void a_second_put_is_counted_and_ignored(void)
+{
+    pm_resources_options wanted = options(2, 2, 2);
+    pm_resources *pool = pm_resources_create(&wanted);
+    void *first = pm_resources_get(pool, 0);
+    void *second = pm_resources_get(pool, 0);
+    pm_resources_put(pool, first);
+    pm_resources_put(pool, second);
+    pm_resources_put(pool, first);
+    CU_ASSERT_EQUAL(pm_misuse_count(), 1);
+    CU_ASSERT_EQUAL(pm_resources_length(pool), 2);
+    CU_ASSERT_EQUAL(open_now, 2);
+    CU_ASSERT_PTR_EQUAL(pm_resources_get(pool, 0), second);
+    CU_ASSERT_PTR_EQUAL(pm_resources_get(pool, 0), first);
+    pm_resources_put(pool, first);
+    pm_resources_put(pool, second);
+    pm_resources_destroy(pool);
+    CU_ASSERT_EQUAL(open_now, 0);
+}
+
+static void put_twice(void)
+{
+    pm_resources_options wanted = options(1, 1, 1);
+    pm_set_checking(true);
+    pm_resources *pool = pm_resources_create(&wanted);
+    void *resource = pm_resources_get(pool, 0);
+    pm_resources_put(pool, resource);
+    pm_resources_put(pool, resource);
+}
+
+static pm_resources *destroyed(void)
+{
+    pm_resources_options wanted = options(1, 1, 1);
+    pm_resources *pool = pm_resources_create(&wanted);
+    pm_resources_destroy(pool);
+    return pool;
+}
+
+static void get_destroyed(void)
+{
+    pm_resources_get(destroyed(), 0);
+}
+
+static void put_destroyed(void)
+{
+    static int resource;
+    pm_resources_put(destroyed(), &resource);
+}
+
+static void destroy_destroyed(void)
+{
+    pm_resources_destroy(destroyed());
+}
+
+static void count_destroyed(void)
+{
+    (void)pm_resources_length(destroyed());
+}
+
+static void misuse_is_fatal(void)
+{
+    const char *expected = "poolmalloc: fatal: resource pool used after destroy: ";
+    CU_ASSERT_TRUE(
+        dies_saying(put_twice, "poolmalloc: fatal: resource put into a pool twice: ", ""));
+    CU_ASSERT_TRUE(dies_saying(get_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(put_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(destroy_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(count_destroyed, expected, ""));
+}
+
 static const struct test tests[] = {
     {"opens the initial ones, then to the limit", opens_initial_then_to_the_limit},
     {"keeps no more than max_idle", keeps_no_more_than_max_idle},
@@ -366,6 +439,8 @@ static const struct test tests[] = {
     {"close_all ends the wait", close_all_ends_the_wait},
     {"limits hold under threads", limits_hold_under_threads},
     {"a forked child starts empty", forked_child_starts_empty},
+    {"a second put is counted and ignored", a_second_put_is_counted_and_ignored},
+    {"a second put when checking, and a destroyed pool, are fatal", misuse_is_fatal},
     {NULL, NULL},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tiers: every size comes from the smallest tier that suffices and returns to it; blocks of a
  * wrong size are freed, not kept. */
+#include "dies.h"
 #include "poolmalloc.h"
 #include "test.h"
 #include "tiers.h"
@@ -64,11 +65,52 @@ static void wrong_bounds_are_refused(void)
     }
 }
 
+static pm_tiers *destroyed(void)
+{
+    pm_tiers *tiers = pm_tiers_create(MIN_BYTES, MAX_BYTES);
+    pm_tiers_destroy(tiers);
+    return tiers;
+}
+
+static void get_destroyed(void)
+{
+    (void)pm_tiers_get(destroyed(), 600);
+}
+
+static void put_destroyed(void)
+{
+    pm_tiers_put(destroyed(), pm_malloc(600));
+}
+
+static void count_destroyed(void)
+{
+    (void)pm_tiers_get_stats(destroyed());
+}
+
+static void destroy_destroyed(void)
+{
+    pm_tiers_destroy(destroyed());
+}
+
+static void destroyed_tiers_are_fatal(void)
+{
+    const char *expected = "poolmalloc: fatal: tiers used after destroy: ";
+    CU_ASSERT_TRUE(dies_saying(get_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(put_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(count_destroyed, expected, ""));
+    CU_ASSERT_TRUE(dies_saying(destroy_destroyed, expected, ""));
+    for (int i = 0; i < 100; i++) { /* what is kept for it does not grow */
+        (void)destroyed();
+    }
+    pm_tiers_destroy(NULL);
+}
+
 static const struct test tests[] = {
     {"every size finds its tier and returns to it", every_size_finds_its_tier},
     {"oversized and small blocks are freed", oversized_and_small_blocks_are_freed},
     {"a block from pm_malloc serves the tier it covers", a_foreign_block_serves_the_tier_it_covers},
     {"wrong bounds are refused", wrong_bounds_are_refused},
+    {"destroyed tiers are fatal", destroyed_tiers_are_fatal},
     {NULL, NULL},
 };
 

@@ -41,14 +41,15 @@ void *pm_arena_malloc(pm_arena *arena, size_t bytes);
 
 /* Gives one block back early; a later pm_arena_malloc of a like size reuses it.
  * block: from this arena and live, or NULL (nothing happens).
- * Errors: a block that is not live, or of another arena, is a misuse (see pm_set_checking in
- * poolmalloc/pool.h), ignored otherwise. */
+ * Errors: a pointer that is no live block of this arena, whatever it is, is a misuse (see
+ * pm_set_checking in poolmalloc/pool.h), ignored otherwise. */
 void pm_arena_free(pm_arena *arena, void *block);
 
 /* Drops all blocks; the arena stays, with at most 64 KiB held. */
 void pm_arena_reset(pm_arena *arena);
 
-/* Drops all blocks and the arena. NULL: nothing happens. */
+/* Drops all blocks and the arena. NULL: nothing happens. Using it later ends the process, until
+ * some more arenas or pools have been destroyed. */
 void pm_arena_destroy(pm_arena *arena);
 
 pm_arena_stats pm_arena_get_stats(const pm_arena *arena);

@@ -161,6 +161,7 @@ void pm_tiers_put(pm_tiers *tiers, void *block);
 pm_pool_stats pm_tiers_get_stats(const pm_tiers *tiers);
 
 /* Frees the stock. Blocks that are out stay valid; free them with pm_free. NULL: nothing happens.
+ * Using the tiers later ends the process, until some more pools have been destroyed.
  * Threads: one, after every other use.
  * Source: none. */
 void pm_tiers_destroy(pm_tiers *tiers);

@@ -66,6 +66,8 @@ void *pm_resources_get(pm_resources *pool, int timeout_ms);
 
 /* Gives a resource back: to the thread that waits longest, else to the idle ones, else it is
  * closed. NULL: nothing happens. Preserves errno.
+ * Errors: a resource that is idle already is a misuse (see pm_set_checking in poolmalloc/pool.h),
+ * ignored otherwise.
  * Threads: any.
  * Source: fatih/pool Close of a connection. */
 void pm_resources_put(pm_resources *pool, void *resource);
@@ -92,7 +94,8 @@ size_t pm_resources_close_expired(pm_resources *pool);
  * Source: fatih/pool Close. */
 void pm_resources_close_all(pm_resources *pool);
 
-/* pm_resources_close_all, and frees the pool. NULL: nothing happens.
+/* pm_resources_close_all, and frees the pool. NULL: nothing happens. Using it later ends the
+ * process, until some more pools have been destroyed.
  * Threads: one, after every other use; resources still in use stay open and are the caller's.
  * Source: none. */
 void pm_resources_destroy(pm_resources *pool);
