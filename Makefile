@@ -180,8 +180,15 @@ build/fuzz/%: tests/fuzz/%.c $(wildcard src/*.c) $(headers)
 	$(call Q,FUZZ,$@)clang -std=c17 $(CPPFLAGS) -pthread -O1 -g -DPOOLMALLOC_DEBUG -fsanitize=fuzzer,address \
 	    $< $(wildcard src/*.c) -o $@
 
-fuzz: $(fuzz_targets) ## fuzz each target for FUZZ_SECONDS (60), from the kept corpus
-	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60) $(fuzz_targets)
+# The same targets for AFL++, which mutates and covers in its own way; its driver runs them in a loop.
+afl_targets := $(fuzz_targets:build/fuzz/%=build/fuzz/afl/%)
+build/fuzz/afl/%: tests/fuzz/%.c $(wildcard src/*.c) $(headers)
+	@mkdir -p $(@D)
+	$(call Q,FUZZ,$@)AFL_QUIET=1 afl-clang-fast -std=c17 $(CPPFLAGS) -pthread -O1 -g -DPOOLMALLOC_DEBUG \
+	    -fsanitize=fuzzer $< $(wildcard src/*.c) -o $@
+
+fuzz: $(fuzz_targets) $(afl_targets) ## fuzz each target for FUZZ_SECONDS (60), libFuzzer and AFL++
+	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60) $(fuzz_targets) $(afl_targets)
 
 # ---- Gates ---------------------------------------------------------------------------------------
 format: ## fail if a C file is not formatted (reformat: format them)

@@ -16,7 +16,7 @@ declare -A packages=(
              git jq lua5.4 python3 redis-server redis-tools sqlite3"
     # the slower gates of .ci/run
     [ci]="musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user valgrind nodejs
-          nginx-light postgresql postgresql-contrib memcached
+          afl++ nginx-light postgresql postgresql-contrib memcached
           prometheus prometheus-node-exporter python3-jsonschema python3-prometheus-client"
 )
 groups=("$@")
