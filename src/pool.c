@@ -2,6 +2,7 @@
 #include "pool.h"
 
 #include "bits.h"
+#include "self.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,10 +35,16 @@ COLD NOINLINE static void *construct(struct pm_pool *pool)
     return object;
 }
 
+/* Threads' variables lie megabytes apart, or a kilobyte: the product spreads both. */
+static uint32_t thread_number(void)
+{
+    return self_number() * UINT32_C(2654435769) >> 24;
+}
+
 NOINLINE static void *get_slow(struct pm_pool *pool)
 {
     if (pool->state == POOL_FIXED) {
-        return fixed_get(pool->fixed);
+        return fixed_get(pool->fixed, thread_number());
     }
     if (pool->state == POOL_DESTROYED) {
         pool_use_after_destroy(pool);
@@ -129,7 +136,7 @@ NOINLINE static void put_slow(struct pm_pool *pool, void *object)
 {
     int saved_errno = errno;
     if (pool->state == POOL_FIXED) {
-        fixed_put(pool->fixed, object);
+        fixed_put(pool->fixed, thread_number(), object);
     } else if (pool->state == POOL_DESTROYED) {
         pool_use_after_destroy(pool);
     } else {

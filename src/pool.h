@@ -93,10 +93,10 @@ void pool_drain_all(void);
 /* The calling thread's local, entered and settled for this tick; NULL: none to be had. */
 struct pool_local *pool_local_ready(struct pm_pool *pool);
 
-/* pool_fixed.c */
+/* pool_fixed.c. thread: a number of the caller's; the more they differ the less threads meet. */
 
-void *fixed_get(struct pool_fixed *fixed);
-void fixed_put(struct pool_fixed *fixed, void *block);
+void *fixed_get(struct pool_fixed *fixed, uint32_t thread);
+void fixed_put(struct pool_fixed *fixed, uint32_t thread, void *block);
 void fixed_destroy(struct pool_fixed *fixed);
 pm_pool_stats fixed_stats(const struct pool_fixed *fixed);
 

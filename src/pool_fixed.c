@@ -3,14 +3,19 @@
  *
  *     blocks  | block 0 | block 1 | ... |     touched once at creation
  *     links     [next of 0] [next of 1]       not inside the blocks: a stray write cannot reach it
- *     first     index of the first free block + 1 << 32 | changes so far
+ *     shards    first: index of a free block + 1 << 32 | changes so far
+ *
+ * A thread puts on the stack of its shard, and gets from it before it asks the others, so that
+ * threads seldom meet; which shard a block is in means nothing else.
  *
  * Invariants
  *  1. links[i] is LINK_OUT while block i is out; a put that does not find it so is a misuse.
  *  2. `first` counts its changes, so that a stale compare-and-swap fails (ABA).
+ *  3. A get fails only if at one moment no shard had a block: all were seen empty twice, unchanged.
  *
- * Cost: one compare-and-swap each for get and put; another round only when another thread made
- * progress. Source: Treiber 1986, the stack by compare-and-swap. */
+ * Cost: one compare-and-swap for get and two for put; another round only when another thread made
+ * progress. Gets are counted where the block's holder alone writes, and added up for statistics.
+ * Source: Treiber 1986, the stack by compare-and-swap; Afek et al. 1993, the double collect. */
 #include "pool.h"
 
 #include "bits.h"
@@ -19,20 +24,27 @@
 #include <errno.h>
 #include <string.h>
 
-enum { BLOCK_ALIGNMENT = 16 };
+#ifndef POOL_FIXED_SHARDS /* fewer where every order of steps is tried */
+#define POOL_FIXED_SHARDS 8
+#endif
+
+enum { BLOCK_ALIGNMENT = 16, SHARDS = POOL_FIXED_SHARDS };
 
 #define MAX_BLOCKS ((size_t)1 << 31)
 #define LINK_OUT UINT32_MAX
+
+struct shard {
+    CACHE_ALIGNED _Atomic uint64_t first;
+};
 
 struct pool_fixed {
     char *blocks;
     size_t stride; /* bytes from block to block, a multiple of the alignment */
     uint32_t count;
-    CACHE_ALIGNED _Atomic uint64_t first;
-    CACHE_ALIGNED _Atomic uint64_t gets; /* relaxed, as all counters here */
-    _Atomic uint64_t misses;
-    _Atomic uint64_t puts;
+    uint64_t *hits;          /* of each block; its holder writes, statistics read without order */
+    _Atomic uint64_t misses; /* of the pool; relaxed, as drops */
     _Atomic uint64_t drops;
+    struct shard shards[SHARDS];
     _Atomic uint32_t links[]; /* index + 1 of the next free block, 0: none; or LINK_OUT */
 };
 
@@ -41,32 +53,40 @@ static uint64_t with_change(uint64_t first, uint32_t link)
     return (uint64_t)link << 32 | (uint32_t)(first + 1);
 }
 
-static uint64_t bump(_Atomic uint64_t *counter)
+static void bump(_Atomic uint64_t *counter)
 {
-    return atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+void fixed_destroy(struct pool_fixed *fixed)
+{
+    pm_free(fixed->blocks);
+    pm_free(fixed->hits);
+    pm_free(fixed);
 }
 
 static struct pool_fixed *create(size_t stride, size_t alignment, size_t count)
 {
-    size_t links_bytes = count * sizeof(uint32_t);
-    struct pool_fixed *fixed = pm_aligned_alloc(
-        _Alignof(struct pool_fixed),
-        align_up(sizeof(struct pool_fixed) + links_bytes, _Alignof(struct pool_fixed)));
-    char *blocks = pm_aligned_alloc(alignment, stride * count);
-    if (fixed == NULL || blocks == NULL) {
-        pm_free(fixed);
-        pm_free(blocks);
+    size_t bytes = sizeof(struct pool_fixed) + count * sizeof(uint32_t);
+    struct pool_fixed *fixed =
+        pm_aligned_alloc(_Alignof(struct pool_fixed), align_up(bytes, _Alignof(struct pool_fixed)));
+    if (fixed == NULL) {
         return NULL;
     }
     memset(fixed, 0, sizeof(*fixed));
-    memset(blocks, 0, stride * count);
-    fixed->blocks = blocks;
     fixed->stride = stride;
     fixed->count = (uint32_t)count;
+    fixed->hits = pm_calloc(count, sizeof(fixed->hits[0]));
+    fixed->blocks = pm_aligned_alloc(alignment, stride * count);
+    if (fixed->hits == NULL || fixed->blocks == NULL) {
+        fixed_destroy(fixed);
+        return NULL;
+    }
+    memset(fixed->blocks, 0, stride * count);
     for (uint32_t i = 0; i < count; i++) {
         atomic_init(&fixed->links[i], i + 1 < count ? i + 2 : 0);
     }
-    atomic_init(&fixed->first, with_change(0, 1));
+    atomic_init(&fixed->shards[0].first, with_change(0, 1));
     return fixed;
 }
 
@@ -94,25 +114,72 @@ PUBLIC pm_pool *pm_pool_create_fixed(size_t block_bytes, size_t alignment, size_
     return pool;
 }
 
-void *fixed_get(struct pool_fixed *fixed)
+/* The index of a block of this shard, now out; or `count`, and *seen is what the empty shard was.
+ */
+static uint32_t pop(struct pool_fixed *fixed, _Atomic uint64_t *first, uint64_t *seen)
 {
-    bump(&fixed->gets);
-    /* acquire: pairs with the release in fixed_put, so the link and the block are seen */
-    uint64_t first = atomic_load_explicit(&fixed->first, memory_order_acquire);
+    /* acquire: pairs with the release in push, so the link and the block are seen */
+    *seen = atomic_load_explicit(first, memory_order_acquire);
     uint32_t index;
     do {
-        if (first >> 32 == 0) {
-            bump(&fixed->misses);
-            errno = EAGAIN;
-            return NULL;
+        if (*seen >> 32 == 0) {
+            return fixed->count;
         }
-        index = (uint32_t)(first >> 32) - 1;
+        index = (uint32_t)(*seen >> 32) - 1;
         /* A stale link is thrown away with the failing swap, invariant 2. */
     } while (!atomic_compare_exchange_weak_explicit(
-        &fixed->first, &first,
-        with_change(first, atomic_load_explicit(&fixed->links[index], memory_order_relaxed)),
+        first, seen,
+        with_change(*seen, atomic_load_explicit(&fixed->links[index], memory_order_relaxed)),
         memory_order_acquire, memory_order_acquire));
     atomic_store_explicit(&fixed->links[index], LINK_OUT, memory_order_relaxed);
+    return index;
+}
+
+static void push(struct pool_fixed *fixed, _Atomic uint64_t *first, uint32_t index)
+{
+    uint64_t seen = atomic_load_explicit(first, memory_order_relaxed);
+    do {
+        atomic_store_explicit(&fixed->links[index], (uint32_t)(seen >> 32), memory_order_relaxed);
+        /* release: pairs with the acquire in pop */
+    } while (!atomic_compare_exchange_weak_explicit(first, &seen, with_change(seen, index + 1),
+                                                    memory_order_release, memory_order_relaxed));
+}
+
+static bool is_unchanged(struct pool_fixed *fixed, const uint64_t *seen)
+{
+    for (unsigned i = 0; i < SHARDS; i++) {
+        if (atomic_load_explicit(&fixed->shards[i].first, memory_order_acquire) != seen[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The index of a block that is out now, or `count`. */
+static uint32_t pop_any(struct pool_fixed *fixed, uint32_t thread)
+{
+    uint64_t seen[SHARDS];
+    do {
+        for (unsigned i = 0; i < SHARDS; i++) {
+            unsigned shard = (thread + i) % SHARDS;
+            uint32_t index = pop(fixed, &fixed->shards[shard].first, &seen[shard]);
+            if (index != fixed->count) {
+                return index;
+            }
+        }
+    } while (!is_unchanged(fixed, seen));
+    return fixed->count;
+}
+
+void *fixed_get(struct pool_fixed *fixed, uint32_t thread)
+{
+    uint32_t index = pop_any(fixed, thread);
+    if (index == fixed->count) {
+        bump(&fixed->misses);
+        errno = EAGAIN;
+        return NULL;
+    }
+    fixed->hits[index]++;
     return fixed->blocks + index * fixed->stride;
 }
 
@@ -135,39 +202,30 @@ static uint32_t index_of_put(struct pool_fixed *fixed, void *block)
     return index;
 }
 
-void fixed_put(struct pool_fixed *fixed, void *block)
+void fixed_put(struct pool_fixed *fixed, uint32_t thread, void *block)
 {
-    bump(&fixed->puts);
     uint32_t index = index_of_put(fixed, block);
     if (index == fixed->count) {
         bump(&fixed->drops);
-        return;
+    } else {
+        push(fixed, &fixed->shards[thread % SHARDS].first, index);
     }
-    uint64_t first = atomic_load_explicit(&fixed->first, memory_order_relaxed);
-    do {
-        atomic_store_explicit(&fixed->links[index], (uint32_t)(first >> 32), memory_order_relaxed);
-        /* release: pairs with the acquire in fixed_get */
-    } while (!atomic_compare_exchange_weak_explicit(&fixed->first, &first,
-                                                    with_change(first, index + 1),
-                                                    memory_order_release, memory_order_relaxed));
 }
 
-void fixed_destroy(struct pool_fixed *fixed)
-{
-    pm_free(fixed->blocks);
-    pm_free(fixed);
-}
-
-pm_pool_stats fixed_stats(const struct pool_fixed *fixed)
+NO_SANITIZE_THREAD pm_pool_stats fixed_stats(const struct pool_fixed *fixed)
 {
     pm_pool_stats stats = {
-        .gets = atomic_load_explicit(&fixed->gets, memory_order_relaxed),
         .misses = atomic_load_explicit(&fixed->misses, memory_order_relaxed),
-        .puts = atomic_load_explicit(&fixed->puts, memory_order_relaxed),
         .drops = atomic_load_explicit(&fixed->drops, memory_order_relaxed),
     };
-    stats.hits = minus(stats.gets, stats.misses);
-    stats.retained_objects = minus(fixed->count + stats.puts, stats.drops + stats.hits);
+    uint64_t out = 0;
+    for (uint32_t i = 0; i < fixed->count; i++) {
+        out += atomic_load_explicit(&fixed->links[i], memory_order_relaxed) == LINK_OUT;
+        stats.hits += fixed->hits[i];
+    }
+    stats.gets = stats.hits + stats.misses;
+    stats.puts = minus(stats.hits, out) + stats.drops;
+    stats.retained_objects = fixed->count - out;
     stats.retained_bytes = stats.retained_objects * fixed->stride;
     return stats;
 }
