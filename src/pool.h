@@ -23,10 +23,10 @@ enum pool_state { POOL_DESTROYED, POOL_LIVE, POOL_FIXED };
 struct pool_fixed;
 
 struct pm_pool {
+    pm_pool_options options;
     uint64_t place; /* in the threads' tables; const: pool structs are reused, never freed */
     enum pool_state state;
     struct pm_pool *next_retired; /* guarded by the registry's lock */
-    pm_pool_options options;
     bool counts_objects;          /* a limit or size_of: every object passes stock_in and _out */
     bool has_callbacks_for_aging; /* then only calls of this very pool age it */
     bool keeps_all;               /* never ages: late users of an object still find its memory */

@@ -29,6 +29,10 @@
  * gate; an ager stores the gate, makes every running thread pass a memory barrier (membarrier), and
  * loads top. One of both sees the other (Dekker). An ager never waits: it skips who is inside.
  *
+ * Aliasing: what every call reads lies off the start of pools, tables and locals. The first slots
+ * of fresh subpages share their low 12 bits, objects included, and a load waits for an older store
+ * whose address has the same ones.
+ *
  * Source: Go's sync.Pool (private slot, stealing, victim generation). The claim is the asymmetric
  * barrier of liburcu's memb flavour; Go stops the world instead. */
 #ifndef POOLMALLOC_POOL_LOCAL_H
@@ -55,17 +59,19 @@ enum pool_count { COUNT_GETS, COUNT_MISSES, COUNT_STEALS, COUNT_RESCUES, COUNT_P
 enum { POOL_COUNTS = COUNT_DROPS + 1 };
 
 struct pool_local {
-    _Atomic(void **) top;         /* the newest object, or stack[0]; NULL: the owner is inside */
-    void **limit;                 /* const: the last element of stack that a fast put may fill */
-    _Atomic uintptr_t gate;       /* invariant 3 */
-    _Atomic bool owned;           /* a living thread uses it */
-    uint64_t counts[POOL_COUNTS]; /* written by the owner; statistics read it */
-    void *stack[1 + LOCAL_STACK_OBJECTS];
-    void **end;                   /* const: the last usable element of stack */
-    void **inner_top;             /* top for slow paths inside, and for an ager with the claim */
     const struct pm_pool *pool;   /* NULL: destroyed */
     struct pool_local *next;      /* in the pool's list; const once listed */
     struct pool_local *neighbour; /* owner only: where to steal next, NULL: the list's first */
+    void **end;                   /* const: the last usable element of stack */
+    void **inner_top;             /* top for slow paths inside, and for an ager with the claim */
+    _Atomic bool owned;           /* a living thread uses it */
+    /* All that fast paths use but the stack: one cache line. */
+    CACHE_ALIGNED _Atomic(void **)
+        top;                      /* the newest object, or stack[0]; NULL: the owner is inside */
+    void **limit;                 /* const: the last element of stack that a fast put may fill */
+    _Atomic uintptr_t gate;       /* invariant 3 */
+    uint64_t counts[POOL_COUNTS]; /* written by the owner; statistics read it */
+    void *stack[1 + LOCAL_STACK_OBJECTS];
     CACHE_ALIGNED struct chain chains[2];
 };
 

@@ -44,7 +44,8 @@ struct tcache_counts {
 
 /* A thread's shares of object pools by the pools' places, see pool_local.h. */
 struct pool_table {
-    uint64_t mask; /* bytes of all pointers but one; their count is a power of two */
+    uint64_t unused[3]; /* see pool_local.h on aliasing */
+    uint64_t mask;      /* bytes of all pointers but one; their count is a power of two */
     struct pool_local *locals[1];
 };
 
