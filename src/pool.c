@@ -38,7 +38,7 @@ COLD NOINLINE static void *construct(struct pm_pool *pool)
 /* Threads' variables lie megabytes apart, or a kilobyte: the product spreads both. */
 static uint32_t thread_number(void)
 {
-    return self_number() * UINT32_C(2654435769) >> 24;
+    return self_number() * UINT32_C(2654435769) >> 29;
 }
 
 NOINLINE static void *get_slow(struct pm_pool *pool)

@@ -93,7 +93,7 @@ void pool_drain_all(void);
 /* The calling thread's local, entered and settled for this tick; NULL: none to be had. */
 struct pool_local *pool_local_ready(struct pm_pool *pool);
 
-/* pool_fixed.c. thread: a number of the caller's; the more they differ the less threads meet. */
+/* pool_fixed.c. thread: below 8, of the caller; threads with different ones seldom meet. */
 
 void *fixed_get(struct pool_fixed *fixed, uint32_t thread);
 void fixed_put(struct pool_fixed *fixed, uint32_t thread, void *block);

@@ -28,7 +28,11 @@
 #define POOL_FIXED_SHARDS 8
 #endif
 
-enum { BLOCK_ALIGNMENT = 16, SHARDS = POOL_FIXED_SHARDS };
+enum {
+    BLOCK_ALIGNMENT = 16,
+    SHARDS = POOL_FIXED_SHARDS,
+    LINE_LINKS = 64 / sizeof(uint32_t),
+};
 
 #define MAX_BLOCKS ((size_t)1 << 31)
 #define LINK_OUT UINT32_MAX
@@ -65,6 +69,20 @@ void fixed_destroy(struct pool_fixed *fixed)
     pm_free(fixed);
 }
 
+/* Blocks that follow each other in the stack have their links and hits in different cache lines:
+ * threads that take one after the other do not share any. */
+static void link_all(struct pool_fixed *fixed)
+{
+    uint32_t next = 0;
+    for (uint32_t first = 0; first < LINE_LINKS; first++) {
+        for (uint32_t i = first; i < fixed->count; i += LINE_LINKS) {
+            atomic_init(&fixed->links[i], next);
+            next = i + 1;
+        }
+    }
+    atomic_init(&fixed->shards[0].first, with_change(0, next));
+}
+
 static struct pool_fixed *create(size_t stride, size_t alignment, size_t count)
 {
     size_t bytes = sizeof(struct pool_fixed) + count * sizeof(uint32_t);
@@ -83,10 +101,7 @@ static struct pool_fixed *create(size_t stride, size_t alignment, size_t count)
         return NULL;
     }
     memset(fixed->blocks, 0, stride * count);
-    for (uint32_t i = 0; i < count; i++) {
-        atomic_init(&fixed->links[i], i + 1 < count ? i + 2 : 0);
-    }
-    atomic_init(&fixed->shards[0].first, with_change(0, 1));
+    link_all(fixed);
     return fixed;
 }
 
