@@ -9,7 +9,12 @@
 
 #include <string.h>
 
-enum { SPANS_PER_LOCK = 16, WORTHWHILE_SHARE = 16, HUGE_KEPT_TICKS = 4 };
+enum {
+    SPANS_PER_LOCK = 16,
+    WORTHWHILE_SHARE = 16,
+    HUGE_KEPT_TICKS = 4,
+    SWING_BUDGETS = 8, /* cache_bytes of swing, shared by all threads */
+};
 
 /* Spans on their way to the kernel: they count as in use. Changed with the arena's lock held. */
 struct spans {
@@ -24,6 +29,7 @@ static struct {
     struct mutex lock;             /* one purger at a time; guards next_decay_ms and spans */
     _Atomic uint64_t next_tick_ms; /* relaxed: who moves it on by exchange does the tick */
     uint64_t next_decay_ms;
+    uint64_t swing_bytes; /* of the budget of caches */
     struct spans spans;
 } purger;
 
@@ -245,14 +251,54 @@ static void decay(void)
     }
 }
 
-static void set_budget(void)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-    uint64_t used_pages = 0;
-    for (unsigned i = 0; i < arena_count(); i++) {
-        used_pages += arena_pages(arena_at(i)).used;
+    return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The budget above its base: grows by what the program swings by, up to what is resident anyway and
+ * to a few budgets for all threads together, and sinks at each tick towards what caches hold. */
+static uint64_t swing_bytes(uint64_t base, uint64_t limit, bool is_tick)
+{
+    uint64_t swing = purger.swing_bytes;
+    if (is_tick) {
+        uint64_t reserved = budget_reserved_bytes();
+        uint64_t held = reserved > base ? reserved - base : 0;
+        swing = least(swing, most(held, swing - swing / 8));
+        budget_forget_spills();
     }
-    uint64_t share_bytes = used_pages * PAGE_BYTES / 16;
-    budget_set(share_bytes > config.cache_bytes ? share_bytes : config.cache_bytes);
+    return least(swing + budget_take_swing(), limit);
+}
+
+static void set_budget(bool is_tick)
+{
+    uint64_t used = 0;
+    uint64_t resident = 0;
+    uint64_t threads = 0;
+    for (unsigned i = 0; i < arena_count(); i++) {
+        struct arena *arena = arena_at(i);
+        struct arena_pages pages = arena_pages(arena);
+        used += pages.used * PAGE_BYTES;
+        resident += (pages.used + pages.dirty) * PAGE_BYTES;
+        threads += atomic_load_explicit(&arena->thread_count, memory_order_relaxed);
+    }
+    uint64_t base = most(config.cache_bytes, used / 16);
+    uint64_t shared = least(config.cache_bytes, resident) * SWING_BUDGETS / most(threads, 1);
+    purger.swing_bytes = swing_bytes(base, least(resident, shared), is_tick);
+    budget_set(base + least(purger.swing_bytes, UINT64_MAX - base));
+}
+
+void purge_raise_budget(void)
+{
+    if (mutex_try_lock(&purger.lock)) {
+        set_budget(false);
+        mutex_unlock(&purger.lock);
+    }
 }
 
 static void lower_marks(void)
@@ -305,7 +351,7 @@ bool purge_poll(void)
         return false;
     }
     tick_advance();
-    set_budget();
+    set_budget(true);
     age_depots();
     lower_marks();
     if (decays()) {
@@ -343,6 +389,11 @@ void purge_wanted(void)
     atomic_store_explicit(&arena_wants_purge, false, memory_order_relaxed);
     tick_advance();
     age_depots();
+    if (purger.swing_bytes != 0) { /* what grows does not swing: the stock serves it first */
+        age_depots();
+        purger.swing_bytes /= 2;
+        set_budget(false);
+    }
     for (unsigned i = 0; i < arena_count(); i++) {
         if (is_worthwhile(arena_at(i))) {
             purge_dirty(arena_at(i));

@@ -11,8 +11,10 @@
  * too: of a long array of small blocks with few survivors, only the OS pages that hold survivors
  * stay.
  *
- * Each tick sets the byte budget of caches and lets every arena's mark of growth sink; each step of
- * decay unmaps what huge.h kept for long enough. Growth is a tick of its own, see arena.h.
+ * Each tick sets the byte budget of caches: cache_bytes or 1/16 of what is in use, and what the
+ * program swings by above that, which sinks again when caches hold less. Each tick also lets every
+ * arena's mark of growth sink; each step of decay unmaps what huge.h kept for long enough. Growth
+ * is a tick of its own, see arena.h.
  *
  * Locks: one purger at a time, which others do not wait for. */
 #ifndef POOLMALLOC_PURGE_H
@@ -35,6 +37,9 @@ extern void (*purge_after_tick)(uint64_t now_ms);
 
 /* Purges the arenas that want it, see arena.h. Does nothing while another thread purges. */
 void purge_wanted(void);
+
+/* Raises the budget of caches by what the program swings by, see budget_note_refill. */
+void purge_raise_budget(void);
 
 /* Hands all that lies in depots to the bitmaps, unless another thread purges. */
 void purge_depots(void);

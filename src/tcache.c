@@ -175,6 +175,9 @@ static bool load_refilled(struct tcache *tcache, unsigned class)
     loaded->count =
         (uint16_t)refill_slots(tcache->arena, class, loaded->slots, (loaded->capacity + 1U) / 2);
     tcache_load(tcache, class, loaded);
+    if (unlikely(budget_note_refill(loaded->count * size_class_bytes(class)))) {
+        purge_raise_budget();
+    }
     return loaded->count != 0;
 }
 
@@ -207,6 +210,12 @@ void *tcache_alloc_slow(unsigned class, size_t request_bytes)
     return alloc_uncached(tcache->arena, class);
 }
 
+static void spill(unsigned class, struct magazine *magazine)
+{
+    budget_note_spill(magazine->count * size_class_bytes(class));
+    tcache_flush_magazine(class, magazine);
+}
+
 /* Makes room in a full bin: an empty magazine takes the place of the full loaded one, which
  * becomes the spare; a full spare goes to the depot, or to the bitmaps when the budget is spent. */
 static bool make_room(struct tcache *tcache, unsigned class)
@@ -220,13 +229,13 @@ static bool make_room(struct tcache *tcache, unsigned class)
         if (full != NULL && empty != NULL) {
             depot_put(&tcache->arena->depots[class], full);
         } else if (full != NULL) {
-            tcache_flush_magazine(class, full);
+            spill(class, full);
             empty = full;
         }
     }
     if (empty == NULL && loaded != NULL) {
         tcache_unload(tcache, class);
-        tcache_flush_magazine(class, loaded);
+        spill(class, loaded);
         empty = loaded;
     } else if (loaded != NULL) {
         tcache_unload(tcache, class);

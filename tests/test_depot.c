@@ -156,6 +156,22 @@ static void the_budget_is_never_passed(void)
     CU_ASSERT_EQUAL(budget_reserved_bytes(), 0);
 }
 
+static void what_comes_back_is_swing(void)
+{
+    budget_set(BUDGET);
+    CU_ASSERT_FALSE(budget_note_refill(1)); /* growth: nothing was spilled */
+    budget_note_spill(1000);
+    CU_ASSERT_FALSE(budget_note_refill(BUDGET / 2 - 1));
+    CU_ASSERT_TRUE(budget_note_refill(1));
+    CU_ASSERT_EQUAL(budget_take_swing(), BUDGET / 2);
+    CU_ASSERT_EQUAL(budget_take_swing(), 0);
+    budget_note_spill(BUDGET / 2);
+    budget_forget_spills(); /* half of 1000 stays */
+    CU_ASSERT_FALSE(budget_note_refill(501));
+    CU_ASSERT_TRUE(budget_note_refill(500));
+    CU_ASSERT_FALSE(budget_note_refill(1));
+}
+
 static void reserve_and_release(unsigned number)
 {
     for (unsigned i = 0; i < ROUNDS; i++) {
@@ -183,6 +199,7 @@ static const struct test tests[] = {
     {"no magazine is lost or doubled", no_magazine_is_lost_or_doubled},
     {"abandoned by a thread that is gone", abandoned_by_a_thread_that_is_gone},
     {"the budget is never passed", the_budget_is_never_passed},
+    {"what is spilled and refilled is swing", what_comes_back_is_swing},
     {"the budget holds between threads", the_budget_holds_between_threads},
     {NULL, NULL},
 };

@@ -314,6 +314,36 @@ static void a_closed_cache_still_works(void)
     validate_everything();
 }
 
+/* As a program that builds and drops the same structure again and again. */
+static void swing(void)
+{
+    enum { BLOCKS = 100000 };
+    static void *blocks[BLOCKS];
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        blocks[i] = pm_malloc(128);
+    }
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        pm_free(blocks[i]);
+    }
+}
+
+static void the_budget_follows_a_swing(void)
+{
+    size_t base = config.cache_bytes;
+    swing();
+    CU_ASSERT_EQUAL(budget_bytes(), base);
+    for (unsigned i = 0; i < 10; i++) {
+        swing();
+    }
+    CU_ASSERT(budget_bytes() > 2 * base && budget_bytes() <= 9 * base);
+    size_t raised = budget_bytes();
+    for (unsigned i = 0; i < 100 && budget_bytes() >= raised / 2; i++) {
+        CU_ASSERT_PTR_NOT_NULL(pm_malloc(1 << 20)); /* growth */
+    }
+    CU_ASSERT(budget_bytes() < raised);
+    validate_everything();
+}
+
 static void checking_sees_every_call(void)
 {
     config_set("check", "true");
@@ -381,6 +411,7 @@ static const struct test tests[] = {
     {"a thread hands over its cache", a_thread_hands_over_its_cache},
     {"caches are used again", caches_are_used_again},
     {"a closed cache still works", a_closed_cache_still_works},
+    {"the budget follows a swing, not growth", the_budget_follows_a_swing},
     {"checking sees every call", checking_sees_every_call},
     {"a spent budget", a_spent_budget},
     {"no memory for a magazine", no_memory_for_a_magazine},
