@@ -13,7 +13,7 @@ enum {
     SPANS_PER_LOCK = 16,
     WORTHWHILE_SHARE = 16,
     HUGE_KEPT_TICKS = 4,
-    SWING_BUDGETS = 8, /* cache_bytes of swing, shared by all threads */
+    SWING_BUDGETS = 16, /* cache_bytes of swing for a single thread */
 };
 
 /* Spans on their way to the kernel: they count as in use. Changed with the arena's lock held. */
@@ -262,7 +262,8 @@ static uint64_t most(uint64_t a, uint64_t b)
 }
 
 /* The budget above its base: grows by what the program swings by, up to what is resident anyway and
- * to a few budgets for all threads together, and sinks at each tick towards what caches hold. */
+ * to some budgets for a single thread, less for more, and sinks at each tick towards what caches
+ * hold. */
 static uint64_t swing_bytes(uint64_t base, uint64_t limit, bool is_tick)
 {
     uint64_t swing = purger.swing_bytes;
@@ -288,8 +289,10 @@ static void set_budget(bool is_tick)
         threads += atomic_load_explicit(&arena->thread_count, memory_order_relaxed);
     }
     uint64_t base = most(config.cache_bytes, used / 16);
-    uint64_t shared = least(config.cache_bytes, resident) * SWING_BUDGETS / most(threads, 1);
-    purger.swing_bytes = swing_bytes(base, least(resident, shared), is_tick);
+    /* The square: what one thread caches the others miss, in each of them. */
+    uint64_t shares = most(threads, 1) * most(threads, 1);
+    uint64_t limit = least(config.cache_bytes, resident) * SWING_BUDGETS / shares;
+    purger.swing_bytes = swing_bytes(base, least(resident, limit), is_tick);
     budget_set(base + least(purger.swing_bytes, UINT64_MAX - base));
 }
 
