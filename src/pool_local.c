@@ -152,7 +152,7 @@ static bool table_grow(struct tcache *tcache, uint64_t place)
     if (!is_shared(old) && place <= old->mask) {
         return true;
     }
-    uint64_t bytes = TABLE_FIRST_PLACES * sizeof(old->locals[0]);
+    uint64_t bytes = TABLE_FIRST_PLACES * PLACE_BYTES;
     while (bytes <= place) {
         bytes *= 2;
     }
@@ -160,8 +160,8 @@ static bool table_grow(struct tcache *tcache, uint64_t place)
     if (table == NULL) {
         return false;
     }
-    table->mask = bytes - sizeof(old->locals[0]);
-    for (uint64_t at = 0; at < bytes; at += sizeof(old->locals[0])) {
+    table->mask = bytes - PLACE_BYTES;
+    for (uint64_t at = 0; at < bytes; at += PLACE_BYTES) {
         *place_in(table, at) = at <= old->mask ? *place_in(old, at) : &no_local;
     }
     tcache->pools = table;
@@ -185,7 +185,7 @@ bool table_insert(uint64_t place, struct pool_local *local)
 
 void table_free(struct pool_table *table, void (*leave)(struct pool_local *))
 {
-    for (uint64_t at = 0; at <= table->mask; at += sizeof(table->locals[0])) {
+    for (uint64_t at = 0; at <= table->mask; at += PLACE_BYTES) {
         struct pool_local *local = *place_in(table, at);
         if (local->pool != NULL) {
             leave(local);

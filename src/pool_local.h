@@ -50,7 +50,8 @@
 
 enum {
     LOCAL_STACK_OBJECTS = 16,
-    LOCAL_ALIGNMENT = 128, /* two cache lines: the hardware prefetches them in pairs */
+    LOCAL_ALIGNMENT = 128,        /* two cache lines: the hardware prefetches them in pairs */
+    PLACE_BYTES = sizeof(void *), /* from one place of a table to the next */
 };
 
 enum { GATE_CLOSED, GATE_SPILLED, GATE_CLAIMED }; /* no pool's address */

@@ -145,7 +145,7 @@ static struct pm_pool *add_struct(void) REQUIRES(registry.lock)
             atomic_store_explicit(&tick_listener, close_gates, memory_order_release);
         }
         memset(pool, 0, sizeof(*pool));
-        pool->place = registry.count * sizeof(struct pool_local *);
+        pool->place = registry.count * PLACE_BYTES;
         registry.pools[registry.count] = pool;
         registry.count++;
     }
@@ -193,7 +193,8 @@ void pool_unregister(struct pm_pool *pool)
 void pool_retire(struct pm_pool *pool)
 {
     mutex_lock(&registry.lock);
-    struct pool_local *next = atomic_load_explicit(&pool->locals, memory_order_relaxed);
+    /* Taken off first: a forked child walks the list, whole or empty. */
+    struct pool_local *next = atomic_exchange(&pool->locals, NULL);
     while (next != NULL) {
         struct pool_local *local = next;
         next = local->next;
@@ -203,7 +204,6 @@ void pool_retire(struct pm_pool *pool)
             local_free(local);
         }
     }
-    atomic_store_explicit(&pool->locals, NULL, memory_order_relaxed);
     put_retired(pool);
     mutex_unlock(&registry.lock);
 }

@@ -2,6 +2,7 @@
 #include "purge.h"
 
 #include "bin.h"
+#include "budget.h"
 #include "config.h"
 #include "huge.h"
 #include "os.h"

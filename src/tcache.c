@@ -2,6 +2,7 @@
 #include "tcache.h"
 
 #include "bin.h"
+#include "budget.h"
 #include "config.h"
 #include "limit.h"
 #include "panic.h"

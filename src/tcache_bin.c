@@ -2,6 +2,7 @@
 #include "tcache_bin.h"
 
 #include "bin.h"
+#include "budget.h"
 
 /* An empty and full stack: below its only top lies NULL, and the top is its limit. */
 void *tcache_no_slots[1];

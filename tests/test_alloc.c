@@ -4,6 +4,7 @@
  * into freed blocks and past the ends of others, damages nothing but its own data. All validators
  * hold after each of it. */
 #include "bin.h"
+#include "budget.h"
 #include "huge.h"
 #include "os.h"
 #include "page_map.h"

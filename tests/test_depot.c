@@ -3,6 +3,7 @@
  * twice between threads; the budget never gives more than it has. */
 #include "depot.h"
 
+#include "budget.h"
 #include "test.h"
 #include "threads.h"
 

@@ -48,13 +48,6 @@ static void unblock_all(void)
 }
 
 #define mutex_lock_slow stepped_lock_slow
-#define budget stepped_budget
-#define budget_reserve stepped_budget_reserve
-#define budget_release stepped_budget_release
-#define budget_force stepped_budget_force
-#define budget_set stepped_budget_set
-#define budget_bytes stepped_budget_bytes
-#define budget_reserved_bytes stepped_budget_reserved_bytes
 #define depot_put stepped_depot_put
 #define depot_take stepped_depot_take
 #define depot_age stepped_depot_age

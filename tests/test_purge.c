@@ -5,6 +5,7 @@
 #include "purge.h"
 
 #include "bin.h"
+#include "budget.h"
 #include "config.h"
 #include "os.h"
 #include "page_map.h"

@@ -5,6 +5,7 @@
 #include "tcache.h"
 
 #include "bin.h"
+#include "budget.h"
 #include "config.h"
 #include "meta.h"
 #include "os.h"
