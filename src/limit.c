@@ -17,6 +17,8 @@ static _Atomic uint64_t cgroup_bytes;        /* relaxed: 0 not read yet or no li
 static _Atomic uint32_t cgroup_tick;         /* relaxed: when to read it again */
 static _Atomic uint32_t pressed_tick;        /* relaxed: when the last purge for the limit was */
 
+_Atomic(bool (*)(void)) limit_is_bad_moment;
+
 void limit_set_callback(limit_callback *callback)
 {
     atomic_store_explicit(&registered, callback, memory_order_relaxed);
@@ -73,6 +75,11 @@ static bool fits(uint64_t limit_bytes, size_t bytes)
  * is worth its cost only where there is something to purge. */
 static void press(uint64_t limit_bytes, size_t bytes)
 {
+    bool (*is_bad_moment)(void) = atomic_load_explicit(&limit_is_bad_moment, memory_order_acquire);
+    if (is_bad_moment != NULL && is_bad_moment()) {
+        purge_all();
+        return;
+    }
     uint32_t now = tick_count() + 1;
     bool is_first = atomic_exchange_explicit(&pressed_tick, now, memory_order_relaxed) != now;
     if (is_first || purgeable_pages() != 0) {

@@ -9,6 +9,7 @@
 #ifndef POOLMALLOC_LIMIT_H
 #define POOLMALLOC_LIMIT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,10 @@ bool limit_allows(size_t bytes);
 void limit_poll(void);
 
 void limit_set_callback(limit_callback *callback);
+
+/* Says whether the calling thread holds a lock that the callback may want: then nothing but purging
+ * is done. NULL: there is none. */
+extern _Atomic(bool (*)(void)) limit_is_bad_moment;
 
 /* 0: none. */
 uint64_t limit_in_force(void);

@@ -79,6 +79,12 @@ void mutex_wake_slow(struct mutex *mutex)
     os_wake(&mutex->word, 1);
 }
 
+bool mutex_is_own(struct mutex *mutex)
+{
+    /* relaxed: only the thread itself stores its number */
+    return (atomic_load_explicit(&mutex->word, memory_order_relaxed) & ~waiters) == self_number();
+}
+
 bool mutex_abandon(struct mutex *mutex)
 {
     uint32_t word = atomic_load_explicit(&mutex->word, memory_order_relaxed);

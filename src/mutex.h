@@ -63,6 +63,9 @@ static inline bool mutex_is_held(struct mutex *mutex)
     return atomic_load_explicit(&mutex->word, memory_order_relaxed) != 0;
 }
 
+/* Does the calling thread hold it? */
+bool mutex_is_own(struct mutex *mutex);
+
 /* In a forked child: was the lock held by a thread that does not exist here? It is free then. */
 bool mutex_abandon(struct mutex *mutex);
 

@@ -3,6 +3,7 @@
  * every one. See pool.h. */
 #include "pool.h"
 
+#include "limit.h"
 #include "misuse.h"
 #include "panic.h"
 
@@ -84,6 +85,12 @@ static void close_gates(void)
     mutex_unlock(&registry.lock);
 }
 
+/* Memory is allocated and freed under the lock, and the program, asked to free some, may trim. */
+static bool holds_lock(void)
+{
+    return mutex_is_own(&registry.lock);
+}
+
 void pool_use_after_destroy(const struct pm_pool *pool)
 {
     panic_at(FATAL_POOL_DESTROYED, pool, 0, NULL);
@@ -143,6 +150,7 @@ static struct pm_pool *add_struct(void) REQUIRES(registry.lock)
         if (registry.count == 0) {
             tcache_on_pools_exit = thread_exit; /* a constructor might come too late */
             atomic_store_explicit(&tick_listener, close_gates, memory_order_release);
+            atomic_store_explicit(&limit_is_bad_moment, holds_lock, memory_order_release);
         }
         memset(pool, 0, sizeof(*pool));
         pool->place = registry.count * PLACE_BYTES;

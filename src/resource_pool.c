@@ -6,7 +6,6 @@
 
 #include "misuse.h"
 #include "os.h"
-#include "panic.h"
 
 #include <errno.h>
 
@@ -33,14 +32,6 @@ static void after_fork_in_child(void) NO_THREAD_SAFETY_ANALYSIS
     }
 }
 
-static void lock_live(struct pm_resources *pool) ACQUIRES(pool->lock)
-{
-    mutex_lock(&pool->lock);
-    if (unlikely(pool->is_destroyed)) {
-        panic_at(FATAL_RESOURCES_DESTROYED, pool, 0, NULL);
-    }
-}
-
 /* ---- Closing -------------------------------------------------------------------------------- */
 
 static void close_one(struct pm_resources *pool, void *resource)
@@ -54,7 +45,7 @@ PUBLIC size_t pm_resources_close_expired(pm_resources *pool)
     size_t total = 0;
     size_t count;
     do {
-        lock_live(pool);
+        resource_lock(pool);
         count = resource_take_expired(pool, resources);
         mutex_unlock(&pool->lock);
         for (size_t i = 0; i < count; i++) {
@@ -72,7 +63,7 @@ PUBLIC void pm_resources_discard(pm_resources *pool, void *resource)
     }
     int saved_errno = errno;
     close_one(pool, resource);
-    lock_live(pool);
+    resource_lock(pool);
     pool->stats.closed_invalid++;
     resource_leave_place(pool);
     mutex_unlock(&pool->lock);
@@ -85,7 +76,7 @@ PUBLIC void pm_resources_put(pm_resources *pool, void *resource)
         return;
     }
     int saved_errno = errno;
-    lock_live(pool);
+    resource_lock_with_room(pool);
     bool is_twice = resource_is_idle(pool, resource);
     bool taken = is_twice || resource_take_back(pool, resource);
     mutex_unlock(&pool->lock);
@@ -93,7 +84,7 @@ PUBLIC void pm_resources_put(pm_resources *pool, void *resource)
         misuse(MISUSE_DOUBLE_RESOURCE, resource);
     } else if (!taken) {
         close_one(pool, resource);
-        lock_live(pool);
+        resource_lock(pool);
         resource_leave_place(pool);
         mutex_unlock(&pool->lock);
     }
@@ -105,7 +96,7 @@ PUBLIC void pm_resources_put(pm_resources *pool, void *resource)
 
 PUBLIC void pm_resources_close_all(pm_resources *pool)
 {
-    lock_live(pool);
+    resource_lock(pool);
     pool->closed = true;
     resource_refuse_waiters(pool);
     mutex_unlock(&pool->lock);
@@ -119,7 +110,7 @@ static void *open_one(struct pm_resources *pool)
 {
     void *resource = pool->options.open(pool->options.context);
     int open_errno = errno;
-    lock_live(pool);
+    resource_lock(pool);
     if (resource != NULL) {
         pool->stats.opened++;
     } else {
@@ -154,7 +145,7 @@ static enum answer wait_in_line(struct pm_resources *pool, struct waiter *waiter
     if (answer != ANSWER_NONE) {
         return answer;
     }
-    lock_live(pool);
+    resource_lock(pool);
     answer = atomic_load_explicit(&waiter->answer, memory_order_relaxed);
     if (answer == ANSWER_NONE) {
         resource_remove_waiter(pool, waiter);
@@ -174,7 +165,7 @@ static void *get_once(struct pm_resources *pool, int timeout_ms, bool *again)
 {
     struct waiter waiter = {0};
     enum answer answer;
-    lock_live(pool);
+    resource_lock(pool);
     bool decided = resource_decide(pool, &waiter, &answer, timeout_ms);
     mutex_unlock(&pool->lock);
     if (!decided) {
@@ -212,7 +203,7 @@ PUBLIC void *pm_resources_get(pm_resources *pool, int timeout_ms)
         resource = get_once(pool, timeout_ms, &again);
     } while (again);
     if (resource != NULL) {
-        lock_live(pool);
+        resource_lock(pool);
         pool->stats.gets++;
         mutex_unlock(&pool->lock);
     }
@@ -236,7 +227,7 @@ static bool open_initial(struct pm_resources *pool)
             return false;
         }
         pool->stats.opened++;
-        lock_live(pool);
+        resource_lock_with_room(pool);
         bool kept = resource_make_idle(pool, resource);
         mutex_unlock(&pool->lock);
         if (!kept) {
@@ -288,7 +279,7 @@ PUBLIC void pm_resources_destroy(pm_resources *pool)
     *link = pool->next;
     mutex_unlock(&registry.lock);
     pm_free(pool->idle);
-    lock_live(pool);
+    resource_lock(pool);
     pool->is_destroyed = true;
     mutex_unlock(&pool->lock);
     free_destroyed(pool);
@@ -303,7 +294,7 @@ PUBLIC size_t pm_resources_length(pm_resources *pool)
 
 PUBLIC pm_resources_stats pm_resources_get_stats(pm_resources *pool)
 {
-    lock_live(pool);
+    resource_lock(pool);
     pm_resources_stats stats = pool->stats;
     stats.in_use = pool->in_use;
     stats.idle = pool->idle_count;

@@ -1,11 +1,47 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "resource_stock.h"
 
+#include "misuse.h"
 #include "os.h"
+#include "panic.h"
 
 #include <string.h>
 
 enum { IDLE_FIRST = 8 };
+
+void resource_lock(struct pm_resources *pool)
+{
+    mutex_lock(&pool->lock);
+    if (unlikely(pool->is_destroyed)) {
+        panic_at(FATAL_RESOURCES_DESTROYED, pool, 0, NULL);
+    }
+}
+
+void resource_lock_with_room(struct pm_resources *pool)
+{
+    resource_lock(pool);
+    while (pool->idle_count == pool->idle_capacity) {
+        size_t capacity = pool->idle_capacity == 0 ? IDLE_FIRST : pool->idle_capacity * 2;
+        mutex_unlock(&pool->lock);
+        struct idle *idle = pm_reallocarray(NULL, capacity, sizeof(idle[0]));
+        struct idle *old = idle;
+        resource_lock(pool);
+        if (idle == NULL) {
+            return;
+        }
+        if (pool->idle_capacity < capacity) { /* nobody else was here meanwhile */
+            old = pool->idle;
+            if (old != NULL) {
+                memcpy(idle, old, pool->idle_count * sizeof(idle[0]));
+            }
+            pool->idle = idle;
+            pool->idle_capacity = capacity;
+        }
+        mutex_unlock(&pool->lock);
+        pm_free(old);
+        resource_lock(pool);
+    }
+}
 
 static bool may_open(const struct pm_resources *pool) REQUIRES(pool->lock)
 {
@@ -65,17 +101,8 @@ void resource_leave_place(struct pm_resources *pool)
 bool resource_make_idle(struct pm_resources *pool, void *resource)
 {
     size_t limit = pool->options.max_idle != 0 ? pool->options.max_idle : pool->options.max_open;
-    if (limit != 0 && pool->idle_count >= limit) {
+    if ((limit != 0 && pool->idle_count >= limit) || pool->idle_count == pool->idle_capacity) {
         return false;
-    }
-    if (pool->idle_count == pool->idle_capacity) {
-        size_t capacity = pool->idle_capacity == 0 ? IDLE_FIRST : pool->idle_capacity * 2;
-        struct idle *idle = pm_reallocarray(pool->idle, capacity, sizeof(idle[0]));
-        if (idle == NULL) {
-            return false;
-        }
-        pool->idle = idle;
-        pool->idle_capacity = capacity;
     }
     pool->idle[pool->idle_count++] = (struct idle){resource, os_now_ms()};
     return true;

@@ -60,8 +60,13 @@ struct pm_resources {
 bool resource_is_idle(const struct pm_resources *pool, const void *resource) REQUIRES(pool->lock);
 /* Takes a resource back: for the first waiter, or idle. False: the caller must close it. */
 bool resource_take_back(struct pm_resources *pool, void *resource) REQUIRES(pool->lock);
-/* Makes a resource idle, whoever waits. False: too many, or no memory. */
+/* Makes a resource idle, whoever waits. False: too many, or no room. */
 bool resource_make_idle(struct pm_resources *pool, void *resource) REQUIRES(pool->lock);
+/* Locks, with room for one more idle resource if memory allows. Memory is allocated before, as the
+ * program may be asked to free some then, and may want this pool. */
+void resource_lock_with_room(struct pm_resources *pool) ACQUIRES(pool->lock);
+/* Ends the process if the pool is destroyed. */
+void resource_lock(struct pm_resources *pool) ACQUIRES(pool->lock);
 /* Somebody's place in in_use has become free. */
 void resource_leave_place(struct pm_resources *pool) REQUIRES(pool->lock);
 /* Takes up to CLOSE_BATCH expired resources out, or any when the pool is closed. */

@@ -74,6 +74,74 @@ static void the_program_is_asked_first(void)
     CU_ASSERT_EQUAL(calls, 1); /* once a tick */
 }
 
+static bool is_bad_moment;
+
+static bool moment(void)
+{
+    return is_bad_moment;
+}
+
+/* The registry of object pools says so while it allocates and frees under its lock, which pm_trim
+ * takes. */
+static void the_program_is_not_asked_at_a_bad_moment(void)
+{
+    pm_pool_destroy(pm_pool_create(NULL));
+    CU_ASSERT_FALSE(limit_is_bad_moment());
+    limit_is_bad_moment = moment;
+    config.limit_bytes = LIMIT_BYTES;
+    fill();
+    limit_set_callback(give_way);
+    tick_advance();
+    is_bad_moment = true;
+    CU_ASSERT_PTR_NULL(pm_malloc(8 * BLOCK_BYTES));
+    CU_ASSERT_EQUAL(calls, 0);
+    is_bad_moment = false;
+    CU_ASSERT_PTR_NOT_NULL(pm_malloc(8 * BLOCK_BYTES));
+    CU_ASSERT_EQUAL(calls, 1);
+}
+
+static pm_resources *connections;
+static unsigned closings;
+
+static void *open_connection(void *context)
+{
+    (void)context;
+    return pm_malloc(1);
+}
+
+static void close_connection(void *connection, void *context)
+{
+    (void)context;
+    pm_free(connection);
+}
+
+static void close_idle(uint64_t resident_bytes, uint64_t limit_bytes)
+{
+    (void)resident_bytes;
+    (void)limit_bytes;
+    closings++;
+    (void)pm_resources_close_expired(connections);
+}
+
+static void the_program_may_close_resources_when_asked(void)
+{
+    enum { CONNECTIONS = 20000 };
+    static void *held[CONNECTIONS];
+    connections = pm_resources_create(
+        &(pm_resources_options){.open = open_connection, .close = close_connection});
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        held[i] = pm_resources_get(connections, 0);
+    }
+    config.limit_bytes = 1;
+    limit_set_callback(close_idle);
+    for (unsigned i = 0; i < CONNECTIONS; i++) { /* its array of idle ones grows */
+        tick_advance();
+        pm_resources_put(connections, held[i]);
+    }
+    CU_ASSERT(closings > 0);
+    pm_resources_destroy(connections);
+}
+
 static void no_limit_no_bound(void)
 {
     CU_ASSERT_EQUAL(limit_in_force(), 0);
@@ -85,6 +153,8 @@ static const struct test tests[] = {
     {"what is free is purged before a request fails",
      what_is_free_is_purged_before_a_request_fails},
     {"the program is asked first, once a tick", the_program_is_asked_first},
+    {"the program is not asked at a bad moment", the_program_is_not_asked_at_a_bad_moment},
+    {"the program may close resources when asked", the_program_may_close_resources_when_asked},
     {"no limit, no bound", no_limit_no_bound},
     {NULL, NULL},
 };
