@@ -83,7 +83,7 @@ test_programs := $(portable_programs) $(if $(filter %san,$(VARIANT)),, \
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help check test test-portable test-slow demo bench fuzz install uninstall \
+.PHONY: all help check test test-portable test-valgrind test-slow demo bench fuzz install uninstall \
         format reformat tidy cppcheck floors imports exports abi clean
 
 # ---- Outputs -------------------------------------------------------------------------------------
@@ -170,6 +170,12 @@ foreign_to_emulators := %/stress/fork %/stress/fork_purge %/stress/limits %/stre
 test-portable: $(portable_programs) # what runs under another machine's emulator or libc
 	@$(RUN) $(if $(EMULATOR),$(filter-out $(foreign_to_emulators),$(portable_programs)), \
 	    $(portable_programs))
+
+# The core under the names of its own, as valgrind replaces malloc's. (Its stacks and code would be in
+# the kernel's figures that test_stats compares with.)
+test-valgrind: $(unit_programs) ## the unit tests under valgrind
+	@EMULATOR="valgrind -q --error-exitcode=9" scripts/run_checks.sh \
+	    $(filter-out %/test_stats,$(unit_programs))
 
 test-slow: all ## real programs that take minutes
 	@$(RUN) $(slow_tests)
