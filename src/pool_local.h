@@ -20,8 +20,8 @@
  *  3. gate is the pool's address while the owner has settled for this tick; GATE_CLOSED: a tick has
  *     passed since; GATE_SPILLED: an ager has emptied the stack since, and top is out of date,
  *     inner_top holds; GATE_CLAIMED: an ager is at it. Only the first lets fast paths through, and
- * only those of this pool: the table may have another pool's local in a pool's place, if it is too
- * small or the pool is new there.
+ *     only this pool's: its place may have another pool's local, in a table that is too small or
+ *     where the pool is new.
  *  4. A local is freed with its pool if no thread owns it then; an owned one loses its pool, and
  *     its owner's table keeps it until another pool comes to the place or the thread ends.
  *
