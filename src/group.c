@@ -173,12 +173,15 @@ PUBLIC void *pm_arena_malloc(pm_arena *arena, size_t bytes)
     return head + 1;
 }
 
-/* Whatever the program gives: a head is only read where the allocator has memory. */
-static bool is_live(const struct pm_arena *arena, const struct head *head)
+/* The head of a live block, or NULL: whatever the program gives, a head is only read where the
+ * allocator has memory. */
+static struct head *live_head(const struct pm_arena *arena, void *block)
 {
-    bool is_readable = (uintptr_t)head % sizeof(*head) == 0 &&
+    uintptr_t address = (uintptr_t)block - sizeof(struct head);
+    struct head *head = (void *)address;
+    bool is_readable = address % sizeof(*head) == 0 &&
                        (page_map_chunk(head) != NULL || page_map_class(head) == CLASS_HUGE);
-    return is_readable && head->state == arena->state_live && head->arena == arena;
+    return is_readable && head->state == arena->state_live && head->arena == arena ? head : NULL;
 }
 
 PUBLIC void pm_arena_free(pm_arena *arena, void *block)
@@ -186,8 +189,8 @@ PUBLIC void pm_arena_free(pm_arena *arena, void *block)
     if (block == NULL) {
         return;
     }
-    struct head *head = (struct head *)block - 1;
-    if (unlikely(!is_live(arena, head))) {
+    struct head *head = live_head(arena, block);
+    if (unlikely(head == NULL)) {
         check_life(arena);
         misuse(MISUSE_ARENA_BLOCK, block);
         return;
