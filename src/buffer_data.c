@@ -3,17 +3,14 @@
  * that composites need no code of their own; an integer within one piece is one load or store. */
 #include "buffer.h"
 
+#include "bits.h"
+
 #include <errno.h>
 #include <string.h>
 
 enum { WIDTH_MASK = 15, MAX_WIDTH = 8 };
 
 enum copy_direction { OUT_OF_BUFFER, INTO_BUFFER };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* [index, index + bytes) lies within the capacity. */
 static void copy(const pm_buf *buffer, size_t index, uint8_t *user, size_t bytes,

@@ -2,17 +2,14 @@
 /* Buffers over the bytes of others: slices, duplicates, composites, vectors. No byte is copied. */
 #include "buffer.h"
 
+#include "bits.h"
+
 #include "leak.h"
 
 #include <errno.h>
 #include <string.h>
 
 enum { FIRST_PARTS = 8 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* ---- Pieces --------------------------------------------------------------------------------- */
 

@@ -22,7 +22,7 @@ static void spill_stacks(struct pm_pool *pool, unsigned which)
         if (atomic_load_explicit(&local->gate, memory_order_relaxed) != GATE_CLAIMED) {
             continue;
         }
-        if ((visible || local == own) && local_is_claimed(local)) {
+        if ((visible || local == own) && local_enter_claimed(local)) {
             local_spill(local, which);
             chain_trim(&local->chains[which ^ 1]);
             local_unclaim(local, GATE_SPILLED);

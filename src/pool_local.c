@@ -112,7 +112,7 @@ bool local_claim(struct pool_local *local)
     return true;
 }
 
-bool local_is_claimed(struct pool_local *local)
+bool local_enter_claimed(struct pool_local *local)
 {
     void **top = atomic_load_explicit(&local->top, memory_order_acquire);
     if (top == NULL) {

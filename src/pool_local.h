@@ -66,9 +66,9 @@ struct pool_local {
     void **end;                   /* const: the last usable element of stack */
     void **inner_top;             /* top for slow paths inside, and for an ager with the claim */
     _Atomic bool owned;           /* a living thread uses it */
-    /* All that fast paths use but the stack: one cache line. */
-    CACHE_ALIGNED _Atomic(void **)
-        top;                      /* the newest object, or stack[0]; NULL: the owner is inside */
+    /* All that fast paths use but the stack: one cache line. top is the newest object, or stack[0];
+     * NULL: the owner is inside. */
+    CACHE_ALIGNED _Atomic(void **) top;
     void **limit;                 /* const: the last element of stack that a fast put may fill */
     _Atomic uintptr_t gate;       /* invariant 3 */
     uint64_t counts[POOL_COUNTS]; /* written by the owner; statistics read it */
@@ -106,7 +106,7 @@ static ALWAYS_INLINE uintptr_t local_gate(const struct pool_local *local)
 
 static ALWAYS_INLINE void local_leave(struct pool_local *local, void **top)
 {
-    /* release: pairs with the acquire in local_is_claimed */
+    /* release: pairs with the acquire in local_enter_claimed */
     atomic_store_explicit(&local->top, top, memory_order_release);
 }
 
@@ -135,10 +135,10 @@ void local_spill(struct pool_local *local, unsigned which);
 void local_close(struct pool_local *local, const struct pm_pool *pool);
 
 /* Agers, one at a time for a local. local_claim closes and claims, but for what is spilled already;
- * after a barrier local_is_claimed tells whether the owner is outside; local_unclaim gives the
- * local back, GATE_SPILLED or GATE_CLOSED. */
+ * after a barrier local_enter_claimed enters in the owner's place, if that is outside;
+ * local_unclaim gives the local back, GATE_SPILLED or GATE_CLOSED. */
 bool local_claim(struct pool_local *local);
-bool local_is_claimed(struct pool_local *local);
+bool local_enter_claimed(struct pool_local *local);
 void local_unclaim(struct pool_local *local, uintptr_t gate);
 
 /* Makes every running thread of the process pass a memory barrier. False: the kernel cannot. */

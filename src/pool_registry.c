@@ -25,8 +25,7 @@ static struct {
     struct pm_pool *last_retired;
 } registry;
 
-/* ---- Fork, thread exit, tick ------------------------------------------------------------------
- */
+/* ---- Fork, thread exit, tick ---------------------------------------------------------------- */
 
 /* In the child: an ager that is gone may have left claims. What it had claimed is given up. */
 static void release_claims(struct pm_pool *pool)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pool_ring.h"
 
+#include "bits.h"
+
 #include <stddef.h>
 
 static const uint64_t one_head = UINT64_C(1) << 32;
@@ -13,11 +15,6 @@ static uint64_t join_ends(uint32_t head, uint32_t tail)
 static _Atomic(void *) *slot_of(struct ring *ring, uint32_t index)
 {
     return &ring->slots[index & (ring->capacity - 1)];
-}
-
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
 }
 
 void ring_init(struct ring *ring, uint32_t capacity)
@@ -57,7 +54,7 @@ uint32_t ring_pop(struct ring *ring, void **objects, uint32_t count)
     uint32_t taken;
     do {
         head = (uint32_t)(ends >> 32);
-        taken = smaller(count, head - (uint32_t)ends);
+        taken = (uint32_t)smaller(count, head - (uint32_t)ends);
         if (taken == 0) {
             return 0;
         }
@@ -80,7 +77,7 @@ uint32_t ring_steal(struct ring *ring, void **objects, uint32_t count)
     uint32_t taken;
     do {
         tail = (uint32_t)ends;
-        taken = smaller(count, (uint32_t)(ends >> 32) - tail);
+        taken = (uint32_t)smaller(count, (uint32_t)(ends >> 32) - tail);
         if (taken == 0) {
             return 0;
         }

@@ -2,6 +2,7 @@
 #include "purge.h"
 
 #include "bin.h"
+#include "bits.h"
 #include "budget.h"
 #include "config.h"
 #include "huge.h"
@@ -252,16 +253,6 @@ static void decay(void)
     }
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t most(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* The budget above its base: grows by what the program swings by, up to what is resident anyway and
  * to some budgets for a single thread, less for more, and sinks at each tick towards what caches
  * hold. */
@@ -270,11 +261,10 @@ static uint64_t swing_bytes(uint64_t base, uint64_t limit, bool is_tick)
     uint64_t swing = purger.swing_bytes;
     if (is_tick) {
         uint64_t reserved = budget_reserved_bytes();
-        uint64_t held = reserved > base ? reserved - base : 0;
-        swing = least(swing, most(held, swing - swing / 8));
+        swing = smaller(swing, larger(minus(reserved, base), swing - swing / 8));
         budget_forget_spills();
     }
-    return least(swing + budget_take_swing(), limit);
+    return smaller(swing + budget_take_swing(), limit);
 }
 
 static void set_budget(bool is_tick)
@@ -289,12 +279,12 @@ static void set_budget(bool is_tick)
         resident += (pages.used + pages.dirty) * PAGE_BYTES;
         threads += atomic_load_explicit(&arena->thread_count, memory_order_relaxed);
     }
-    uint64_t base = most(config.cache_bytes, used / 16);
+    uint64_t base = larger(config.cache_bytes, used / 16);
     /* The square: what one thread caches the others miss, in each of them. */
-    uint64_t shares = most(threads, 1) * most(threads, 1);
-    uint64_t limit = least(config.cache_bytes, resident) * SWING_BUDGETS / shares;
-    purger.swing_bytes = swing_bytes(base, least(resident, limit), is_tick);
-    budget_set(base + least(purger.swing_bytes, UINT64_MAX - base));
+    uint64_t shares = larger(threads, 1) * larger(threads, 1);
+    uint64_t limit = smaller(config.cache_bytes, resident) * SWING_BUDGETS / shares;
+    purger.swing_bytes = swing_bytes(base, smaller(resident, limit), is_tick);
+    budget_set(base + smaller(purger.swing_bytes, UINT64_MAX - base));
 }
 
 void purge_raise_budget(void)

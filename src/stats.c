@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "stats.h"
+
 #include "budget.h"
 
 #include <assert.h>
