@@ -12,7 +12,7 @@ static _Atomic uint32_t noticed_tick; /* at which somebody last aged all pools *
 static void spill_stacks(struct pm_pool *pool, unsigned which)
 {
     struct pool_local *first = atomic_load_explicit(&pool->locals, memory_order_acquire);
-    struct pool_local *own = local_at(pool->place); /* or not this pool's: in no list here */
+    struct pool_local *own = table_find(pool->number, pool);
     bool others = false;
     for (struct pool_local *local = first; local != NULL; local = local->next) {
         others |= local_claim(local) && local != own;
@@ -119,7 +119,7 @@ static struct pool_local *join_pool(struct pm_pool *pool)
     if (local == NULL) {
         local = add_local(pool);
     }
-    if (local != NULL && !table_insert(pool->place, local)) {
+    if (local != NULL && !table_insert(pool->number, local)) {
         atomic_store_explicit(&local->owned, false, memory_order_release);
         return NULL;
     }
@@ -152,6 +152,9 @@ struct pool_local *pool_local_ready(struct pm_pool *pool)
 {
     struct pool_local *local = local_at(pool->place);
     if (local->pool != pool) {
+        local = table_find(pool->number, pool);
+    }
+    if (local == NULL) {
         local = join_pool(pool);
     }
     if (local != NULL) {

@@ -10,12 +10,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { TABLE_FIRST_PLACES = 16 };
+enum { TABLE_FIRST_LOCALS = 16 };
+
+struct pool_table {
+    uint32_t count;
+    struct pool_local *locals[]; /* by the pools' numbers; NULL: not used yet */
+};
 
 /* Has no pool, so that its gate lets nobody through. Its top means nothing. */
-static struct pool_local no_local;
-
-struct pool_table tcache_no_pools = {.locals = {&no_local}};
+struct pool_local tcache_no_pool;
 
 struct pool_local *local_create(const struct pm_pool *pool, bool has_stack, bool has_fast_put)
 {
@@ -46,9 +49,7 @@ void local_detach(struct pool_local *local)
 void local_free(struct pool_local *local)
 {
     pm_assert(local->pool == NULL);
-    if (local != &no_local) {
-        pm_free(local);
-    }
+    pm_free(local);
 }
 
 uintptr_t local_enter_slow(struct pool_local *local)
@@ -140,56 +141,70 @@ bool local_barrier(void)
             membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
 }
 
-static bool is_shared(const struct pool_table *table)
+/* Makes the thread's table reach to `number`. */
+static bool table_grow(struct tcache *tcache, uint32_t number)
 {
-    return table == &tcache_no_pools;
-}
-
-/* Makes the thread's table reach to `place`. */
-static bool table_grow(struct tcache *tcache, uint64_t place)
-{
-    struct pool_table *old = tcache->pools;
-    if (!is_shared(old) && place <= old->mask) {
+    struct pool_table *old = tcache->pool_table;
+    uint32_t count = old == NULL ? TABLE_FIRST_LOCALS : old->count;
+    while (count <= number) {
+        count *= 2;
+    }
+    if (old != NULL && count == old->count) {
         return true;
     }
-    uint64_t bytes = TABLE_FIRST_PLACES * PLACE_BYTES;
-    while (bytes <= place) {
-        bytes *= 2;
-    }
-    struct pool_table *table = pm_malloc(offsetof(struct pool_table, locals) + bytes);
+    struct pool_table *table = pm_calloc(1, sizeof(*table) + count * sizeof(table->locals[0]));
     if (table == NULL) {
         return false;
     }
-    table->mask = bytes - PLACE_BYTES;
-    for (uint64_t at = 0; at < bytes; at += PLACE_BYTES) {
-        *place_in(table, at) = at <= old->mask ? *place_in(old, at) : &no_local;
+    table->count = count;
+    if (old != NULL) {
+        memcpy(table->locals, old->locals, old->count * sizeof(old->locals[0]));
     }
-    tcache->pools = table;
-    if (!is_shared(old)) {
-        pm_free(old);
-    }
+    tcache->pool_table = table;
+    pm_free(old);
     return true;
 }
 
-bool table_insert(uint64_t place, struct pool_local *local)
+static void put_in_place(struct tcache *tcache, uint32_t number, struct pool_local *local)
+{
+    tcache->pools[number % TCACHE_POOLS] = local;
+}
+
+struct pool_local *table_find(uint32_t number, const struct pm_pool *pool)
+{
+    struct tcache *tcache = tcache_current();
+    struct pool_table *table = tcache->pool_table;
+    struct pool_local *local =
+        table != NULL && number < table->count ? table->locals[number] : NULL;
+    if (local == NULL || local->pool != pool) {
+        return NULL;
+    }
+    put_in_place(tcache, number, local);
+    return local;
+}
+
+bool table_insert(uint32_t number, struct pool_local *local)
 {
     struct tcache *tcache = tcache_own();
-    if (tcache == NULL || !table_grow(tcache, place)) {
+    if (tcache == NULL || !table_grow(tcache, number)) {
         return false;
     }
-    struct pool_local **at = place_in(tcache->pools, place);
-    local_free(*at);
-    *at = local;
+    struct pool_local *old = tcache->pool_table->locals[number];
+    tcache->pool_table->locals[number] = local;
+    put_in_place(tcache, number, local);
+    if (old != NULL) {
+        local_free(old);
+    }
     return true;
 }
 
 void table_free(struct pool_table *table, void (*leave)(struct pool_local *))
 {
-    for (uint64_t at = 0; at <= table->mask; at += PLACE_BYTES) {
-        struct pool_local *local = *place_in(table, at);
-        if (local->pool != NULL) {
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct pool_local *local = table->locals[i];
+        if (local != NULL && local->pool != NULL) {
             leave(local);
-        } else {
+        } else if (local != NULL) {
             local_free(local);
         }
     }

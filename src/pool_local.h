@@ -2,9 +2,13 @@
 /* One thread's share of one object pool: a small private stack, and two chains that others may
  * steal from.
  *
- *     thread's table           pool_local
+ *     thread's cache           pool_local
  *     | local | -------------> gate, top --> | NULL | a | b | c |     private, 16
  *     | local |   by place     chains[0], chains[1]: fresh and victim generation
+ *
+ * The places of the thread's cache are all that fast paths look at: one per pool, for as many pools
+ * as there are places; further ones share them, and whoever comes later takes the place. The
+ * thread's table has the locals of all pools, by number.
  *
  * A tick turns the generations over by changing one number of the pool: the fresh chains of all
  * threads become the victims, the emptied victims become fresh. Private stacks are spilled into
@@ -20,18 +24,18 @@
  *  3. gate is the pool's address while the owner has settled for this tick; GATE_CLOSED: a tick has
  *     passed since; GATE_SPILLED: an ager has emptied the stack since, and top is out of date,
  *     inner_top holds; GATE_CLAIMED: an ager is at it. Only the first lets fast paths through, and
- *     only this pool's: its place may have another pool's local, in a table that is too small or
- *     where the pool is new.
+ *     only this pool's: its place may have another pool's local, or none.
  *  4. A local is freed with its pool if no thread owns it then; an owned one loses its pool, and
- *     its owner's table keeps it until another pool comes to the place or the thread ends.
+ *     its owner's table keeps it until another pool has its number or the thread ends.
+ *  5. What is in a place is in the table, or is tcache_no_pool.
  *
  * The claim needs no atomic read-modify-write of the owner: it stores NULL in top and loads the
  * gate; an ager stores the gate, makes every running thread pass a memory barrier (membarrier), and
  * loads top. One of both sees the other (Dekker). An ager never waits: it skips who is inside.
  *
- * Aliasing: what every call reads lies off the start of pools, tables and locals. The first slots
- * of fresh subpages share their low 12 bits, objects included, and a load waits for an older store
- * whose address has the same ones.
+ * Aliasing: what every call reads lies off the start of pools and locals. The first slots of fresh
+ * subpages share their low 12 bits, objects included, and a load waits for an older store whose
+ * address has the same ones.
  *
  * Source: Go's sync.Pool (private slot, stealing, victim generation). The claim is the asymmetric
  * barrier of liburcu's memb flavour; Go stops the world instead. */
@@ -50,8 +54,7 @@
 
 enum {
     LOCAL_STACK_OBJECTS = 16,
-    LOCAL_ALIGNMENT = 128,        /* two cache lines: the hardware prefetches them in pairs */
-    PLACE_BYTES = sizeof(void *), /* from one place of a table to the next */
+    LOCAL_ALIGNMENT = 128, /* two cache lines: the hardware prefetches them in pairs */
 };
 
 enum { GATE_CLOSED, GATE_SPILLED, GATE_CLAIMED }; /* no pool's address */
@@ -68,24 +71,24 @@ struct pool_local {
     _Atomic bool owned;           /* a living thread uses it */
     /* All that fast paths use but the stack: one cache line. top is the newest object, or stack[0];
      * NULL: the owner is inside. */
-    CACHE_ALIGNED _Atomic(void **) top;
-    void **limit;                 /* const: the last element of stack that a fast put may fill */
+    CACHE_ALIGNED void **limit;   /* const: the last element of stack that a fast put may fill */
+    _Atomic(void **) top;
     _Atomic uintptr_t gate;       /* invariant 3 */
     uint64_t counts[POOL_COUNTS]; /* written by the owner; statistics read it */
     void *stack[1 + LOCAL_STACK_OBJECTS];
     CACHE_ALIGNED struct chain chains[2];
 };
 
-/* place: a pool's, in a table that is large enough, in bytes. */
-static ALWAYS_INLINE struct pool_local **place_in(struct pool_table *table, uint64_t place)
+/* Where fast paths of the pool with this number look, in bytes from the thread's cache. */
+static inline size_t local_place(uint32_t number)
 {
-    return (struct pool_local **)((char *)table->locals + (place & table->mask));
+    return offsetof(struct tcache, pools) + number % TCACHE_POOLS * sizeof(struct pool_local *);
 }
 
-/* What the calling thread's table has in a pool's place: never NULL, but maybe not the pool's. */
-static ALWAYS_INLINE struct pool_local *local_at(uint64_t place)
+/* What the calling thread has in a place: never NULL, but maybe not the pool's. */
+static ALWAYS_INLINE struct pool_local *local_at(size_t place)
 {
-    return *place_in(tcache_current()->pools, place);
+    return *(struct pool_local **)((char *)tcache_current() + place);
 }
 
 /* Whoever enters must leave, also if the gate, looked at in between, is not open. Returns top. */
@@ -144,8 +147,11 @@ void local_unclaim(struct pool_local *local, uintptr_t gate);
 /* Makes every running thread of the process pass a memory barrier. False: the kernel cannot. */
 bool local_barrier(void);
 
-/* Puts a local into the calling thread's table. False: no memory, or the thread is ending. */
-bool table_insert(uint64_t place, struct pool_local *local);
+/* The calling thread's local of a pool, or NULL; from now on it is in the place. */
+struct pool_local *table_find(uint32_t number, const struct pm_pool *pool);
+/* Puts a local into the calling thread's table and its place. False: no memory, or the thread is
+ * ending. */
+bool table_insert(uint32_t number, struct pool_local *local);
 /* Calls `leave` for each local with a pool of an ending thread's table, and frees the rest. */
 void table_free(struct pool_table *table, void (*leave)(struct pool_local *));
 

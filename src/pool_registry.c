@@ -152,7 +152,7 @@ static struct pm_pool *add_struct(void) REQUIRES(registry.lock)
             atomic_store_explicit(&limit_is_bad_moment, holds_lock, memory_order_release);
         }
         memset(pool, 0, sizeof(*pool));
-        pool->place = registry.count * PLACE_BYTES;
+        pool->number = registry.count;
         registry.pools[registry.count] = pool;
         registry.count++;
     }
@@ -169,9 +169,10 @@ struct pm_pool *pool_register(void)
         pool = add_struct();
     }
     if (pool != NULL) {
-        uint64_t place = pool->place;
+        uint32_t number = pool->number;
         memset(pool, 0, sizeof(*pool));
-        pool->place = place;
+        pool->number = number;
+        pool->place = local_place(number);
         pool->state = POOL_FIXED; /* taken; agers pass it by until it is published */
     }
     mutex_unlock(&registry.lock);

@@ -42,15 +42,13 @@ struct tcache_counts {
     uint64_t request_bytes; /* asked for in slow_allocs, to estimate rounding */
 };
 
-/* A thread's shares of object pools by the pools' places, see pool_local.h. */
-struct pool_table {
-    uint64_t unused[3]; /* see pool_local.h on aliasing */
-    uint64_t mask;      /* bytes of all pointers but one; their count is a power of two */
-    struct pool_local *locals[1];
-};
+/* A thread's shares of object pools, see pool_local.h. */
+struct pool_table;
+struct pool_local;
+enum { TCACHE_POOLS = 64 };
 
-/* The table of threads that have none. Defined in pool_local.c, which knows what lies in it. */
-extern struct pool_table tcache_no_pools;
+/* Is in every place without a share. Defined in pool_local.c, which knows what lies in it. */
+extern struct pool_local tcache_no_pool;
 
 struct tcache {
     uint32_t state; /* enum tcache_state */
@@ -64,7 +62,8 @@ struct tcache {
     struct tcache_counts counts[CLASS_HUGE];
     _Atomic uint32_t changing; /* relaxed: read in a forked child, when the owner is gone */
     struct arena *arena;
-    struct pool_table *pools;   /* never NULL, so that pools need not test it */
+    struct pool_local *pools[TCACHE_POOLS]; /* the shares in use; never NULL */
+    struct pool_table *pool_table;          /* all shares; NULL: none yet */
     _Atomic uint32_t tick_seen; /* the tick at which the cache was last aged; relaxed: a hint */
     uint32_t calls_to_clock;    /* slow calls until the clock is read again */
     uint32_t os_thread_id;

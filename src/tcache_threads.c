@@ -13,14 +13,19 @@
         [0 ... CLASS_COUNT - 1] = &tcache_no_slots[1]                                              \
     }
 
+#define NO_POOLS                                                                                   \
+    {                                                                                              \
+        [0 ... TCACHE_POOLS - 1] = &tcache_no_pool                                                 \
+    }
+
 static struct tcache empty_tcache = {
-    .state = TCACHE_EMPTY, .tops = CLOSED_BINS, .limits = CLOSED_BINS, .pools = &tcache_no_pools};
+    .state = TCACHE_EMPTY, .tops = CLOSED_BINS, .limits = CLOSED_BINS, .pools = NO_POOLS};
 static struct tcache closed_tcache = {
-    .state = TCACHE_CLOSED, .tops = CLOSED_BINS, .limits = CLOSED_BINS, .pools = &tcache_no_pools};
+    .state = TCACHE_CLOSED, .tops = CLOSED_BINS, .limits = CLOSED_BINS, .pools = NO_POOLS};
 
 _Thread_local struct tcache *self_current = &empty_tcache;
 
-void (*tcache_on_pools_exit)(struct pool_table *pools);
+void (*tcache_on_pools_exit)(struct pool_table *table);
 
 _Atomic(struct tcache *) tcache_newest;
 
@@ -40,6 +45,14 @@ static struct tcache *reuse_cache(void)
     return tcache;
 }
 
+static void forget_pools(struct tcache *tcache)
+{
+    for (unsigned i = 0; i < TCACHE_POOLS; i++) {
+        tcache->pools[i] = &tcache_no_pool;
+    }
+    tcache->pool_table = NULL;
+}
+
 static struct tcache *make_cache(void)
 {
     struct tcache *tcache = meta_alloc(sizeof(*tcache), 64);
@@ -48,7 +61,7 @@ static struct tcache *make_cache(void)
             tcache->tops[class] = &tcache_no_slots[1];
             tcache->limits[class] = &tcache_no_slots[1];
         }
-        tcache->pools = &tcache_no_pools;
+        forget_pools(tcache);
         tcache->next = atomic_load_explicit(&tcache_newest, memory_order_relaxed);
         atomic_store_explicit(&tcache_newest, tcache, memory_order_release);
     }
@@ -78,9 +91,9 @@ static void close_cache(void *own)
 {
     struct tcache *tcache = own;
     struct arena *arena = tcache->arena;
-    if (tcache->pools != &tcache_no_pools) {
-        tcache_on_pools_exit(tcache->pools);
-        tcache->pools = &tcache_no_pools;
+    if (tcache->pool_table != NULL) {
+        tcache_on_pools_exit(tcache->pool_table);
+        forget_pools(tcache);
     }
     tcache_retire_bins(tcache);
     mutex_lock(&caches.lock);
@@ -174,7 +187,7 @@ void tcache_abandon_others(void)
             tcache_retire_bins(tcache);
             arena_leave(tcache->arena);
         }
-        tcache->pools = &tcache_no_pools;
+        forget_pools(tcache);
         put_unused_locked(tcache);
     }
     mutex_unlock(&caches.lock);

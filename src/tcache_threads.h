@@ -20,8 +20,8 @@ struct tcache *tcache_own(void);
 /* The arena the calling thread takes from. NULL: out of memory. */
 struct arena *tcache_own_arena(void);
 
-/* Called at thread exit with a table other than tcache_no_pools, while the cache still works. */
-extern void (*tcache_on_pools_exit)(struct pool_table *pools);
+/* Called at the exit of a thread with shares of pools, while its cache still works. */
+extern void (*tcache_on_pools_exit)(struct pool_table *table);
 
 /* Every cache ever made, for walkers; release pairs with acquire. */
 extern _Atomic(struct tcache *) tcache_newest;

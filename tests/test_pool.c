@@ -399,6 +399,7 @@ static const struct test tests[] = {
     {"a producer and a consumer exchange without growth", test_exchange_without_growth},
     {"an idle thread's private stock ages", test_idle_thread_is_aged},
     {"a thread's share of a destroyed pool is not the next pool's", test_places_outlive_pools},
+    {"more pools than places keep their stocks", test_pools_share_places},
     {"stock of ended threads is adopted", test_ended_threads_stock_is_adopted},
     {"stock of ended threads is stolen", test_ended_threads_stock_is_stolen},
     {"threads, ticks and drains: nothing lost or shared", test_threads_and_ticks},

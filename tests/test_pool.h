@@ -30,6 +30,7 @@ void test_idle_thread_is_aged(void);
 void test_ended_threads_stock_is_adopted(void);
 void test_ended_threads_stock_is_stolen(void);
 void test_places_outlive_pools(void);
+void test_pools_share_places(void);
 void test_threads_and_ticks(void);
 void test_fork(void);
 void test_fork_while_claimed(void);

@@ -233,6 +233,27 @@ void test_places_outlive_pools(void)
     CU_ASSERT_EQUAL(destructed, 8 * FOLLOWING_POOLS);
 }
 
+/* More pools than the thread's cache has places, used in turn: each keeps its own stock. */
+void test_pools_share_places(void)
+{
+    pm_pool *pools[2 * TCACHE_POOLS];
+    for (int i = 0; i < 2 * TCACHE_POOLS; i++) {
+        pools[i] = pm_pool_create(&counted_objects);
+    }
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < 2 * TCACHE_POOLS; i++) {
+            turn_over(pools[i]);
+        }
+    }
+    CU_ASSERT_EQUAL(constructed, 2 * TCACHE_POOLS);
+    for (int i = 0; i < 2 * TCACHE_POOLS; i++) {
+        CU_ASSERT_EQUAL(pm_pool_get_stats(pools[i]).gets, 3);
+        CU_ASSERT_EQUAL(pm_pool_get_stats(pools[i]).misses, 1);
+        pm_pool_destroy(pools[i]);
+    }
+    CU_ASSERT_EQUAL(destructed, constructed);
+}
+
 /* ---- Everything at once --------------------------------------------------------------------- */
 
 enum { WORKERS = 3, DISTURBANCES = 500, HELD = 40 };
