@@ -53,7 +53,7 @@ NOINLINE static void *get_slow(struct pm_pool *pool)
     struct pool_local *local = pool_local_ready(pool);
     void *object = pool_take(pool, local);
     if (local != NULL) {
-        local_leave_slow(local);
+        local_leave(local);
     }
     if (object == NULL) {
         return construct(pool);
@@ -67,16 +67,16 @@ NOINLINE static void *get_slow(struct pm_pool *pool)
 PUBLIC HOT void *pm_pool_get(pm_pool *pool)
 {
     struct pool_local *local = local_at(pool->place);
-    void **top = local_enter(local);
+    local_enter(local);
     if (likely(local_gate(local) == (uintptr_t)pool)) {
-        void *object = *top;
+        void *object = local_take(local);
         if (likely(object != NULL)) {
             local->counts[COUNT_GETS]++;
-            local_leave(local, top - 1);
+            local_leave(local);
             return object;
         }
     }
-    local_leave(local, top);
+    local_leave(local);
     return get_slow(pool);
 }
 
@@ -93,7 +93,7 @@ static bool store(struct pm_pool *pool, void *object)
         pool_count(pool, local, COUNT_DROPS);
     }
     if (local != NULL) {
-        local_leave_slow(local);
+        local_leave(local);
     }
     if (fits && !stored && pool->counts_objects) {
         pool_stock_out(pool, object);
@@ -102,27 +102,24 @@ static bool store(struct pm_pool *pool, void *object)
 }
 
 /* False: not stored, see the slow path. */
-static ALWAYS_INLINE bool put_fast(struct pm_pool *pool, void *object, bool is_reset)
+static ALWAYS_INLINE bool put_fast(struct pm_pool *pool, uintptr_t gate, void *object)
 {
     struct pool_local *local = local_at(pool->place);
-    void **top = local_enter(local);
-    if (likely(local_gate(local) == (uintptr_t)pool)) {
-        if (likely(top < (is_reset ? local->end : local->limit))) {
-            top[1] = object;
-            local->counts[COUNT_PUTS]++;
-            local_leave(local, top + 1);
-            return true;
-        }
+    bool is_stored = false;
+    local_enter(local);
+    if (likely(local_gate(local) == gate)) {
+        is_stored = local_put(local, object);
+        local->counts[COUNT_PUTS] += is_stored;
     }
-    local_leave(local, top);
-    return false;
+    local_leave(local);
+    return is_stored;
 }
 
 static void put_live(struct pm_pool *pool, void *object)
 {
     if (pool->options.reset != NULL) {
         pool->options.reset(object, pool->options.context);
-        if (put_fast(pool, object, true)) {
+        if (!pool->counts_objects && put_fast(pool, (uintptr_t)pool, object)) {
             return;
         }
     }
@@ -147,7 +144,7 @@ NOINLINE static void put_slow(struct pm_pool *pool, void *object)
 
 PUBLIC HOT void pm_pool_put(pm_pool *pool, void *object)
 {
-    if (unlikely(object == NULL) || likely(put_fast(pool, object, false))) {
+    if (unlikely(object == NULL) || likely(put_fast(pool, pool->put_gate, object))) {
         return;
     }
     put_slow(pool, object);
@@ -179,6 +176,9 @@ struct pm_pool *pool_prepare(const pm_pool_options *options)
         pool->options.alignment = DEFAULT_ALIGNMENT;
     }
     pool->counts_objects = options->size_of != NULL || options->max_retained_objects != 0;
+    if (options->reset == NULL && !pool->counts_objects) {
+        pool->put_gate = (uintptr_t)pool;
+    }
     pool->has_callbacks_for_aging = options->destruct != NULL || options->size_of != NULL;
     return pool;
 }
@@ -200,7 +200,8 @@ static void destroy_objects(struct pm_pool *pool)
     pool_empty_chains(pool, 1);
     for (struct pool_local *local = first; local != NULL; local = local->next) {
         void *object;
-        while ((object = local_take_rest(local)) != NULL) {
+        /* Inside: in a forked child, the owner is gone. What it had there is lost. */
+        while (!local_is_entered(local) && (object = local_take(local)) != NULL) {
             pool_let_go(pool, object);
         }
     }

@@ -101,8 +101,7 @@ static struct pool_local *adopt(struct pm_pool *pool)
 
 static struct pool_local *add_local(struct pm_pool *pool)
 {
-    struct pool_local *local =
-        local_create(pool, !pool->counts_objects, pool->options.reset == NULL);
+    struct pool_local *local = local_create(pool);
     if (local == NULL) {
         return NULL;
     }
@@ -132,7 +131,12 @@ static void settle(struct pm_pool *pool, struct pool_local *local, uintptr_t gat
 {
     /* acquire: pairs with the release in age */
     uint32_t now = atomic_load_explicit(&pool->aged_tick, memory_order_acquire);
-    if (gate == (uintptr_t)pool || now != tick_count()) {
+    if (gate == (uintptr_t)pool) {
+        return;
+    }
+    if (now != tick_count()) {
+        /* What is stored meanwhile is to be spilled. */
+        atomic_compare_exchange_strong(&local->gate, &(uintptr_t){GATE_SPILLED}, GATE_CLOSED);
         return;
     }
     if (gate == GATE_CLOSED) {

@@ -17,20 +17,16 @@ struct pool_table {
     struct pool_local *locals[]; /* by the pools' numbers; NULL: not used yet */
 };
 
-/* Has no pool, so that its gate lets nobody through. Its top means nothing. */
+/* Has no pool, so that its gate lets nobody through. All threads say that they are inside. */
 struct pool_local tcache_no_pool;
 
-struct pool_local *local_create(const struct pm_pool *pool, bool has_stack, bool has_fast_put)
+struct pool_local *local_create(const struct pm_pool *pool)
 {
     struct pool_local *local = pm_aligned_alloc(LOCAL_ALIGNMENT, sizeof(*local));
     if (local == NULL) {
         return NULL;
     }
     memset(local, 0, sizeof(*local));
-    atomic_init(&local->top, local->stack);
-    local->inner_top = local->stack;
-    local->end = local->stack + (has_stack ? LOCAL_STACK_OBJECTS : 0);
-    local->limit = has_fast_put ? local->end : local->stack;
     local->pool = pool;
     atomic_init(&local->gate, GATE_SPILLED);
     atomic_init(&local->owned, true);
@@ -55,43 +51,32 @@ void local_free(struct pool_local *local)
 uintptr_t local_enter_slow(struct pool_local *local)
 {
     for (;;) {
-        void **top = local_enter(local);
+        local_enter(local);
         uintptr_t gate = local_gate(local);
-        if (gate == GATE_SPILLED) {
-            return gate;
-        }
         if (gate != GATE_CLAIMED) {
-            local->inner_top = top;
             return gate;
         }
-        local_leave(local, top);
+        local_leave(local);
         sched_yield();
     }
 }
 
-void local_leave_slow(struct pool_local *local)
-{
-    local_leave(local, local->inner_top);
-}
-
-void *local_take_rest(struct pool_local *local)
-{
-    if (local_gate(local) != GATE_SPILLED) {
-        void **top = atomic_load_explicit(&local->top, memory_order_relaxed);
-        /* NULL: in a forked child, the owner was inside and is gone. What it had there is lost. */
-        local->inner_top = top != NULL ? top : local->stack;
-        atomic_store_explicit(&local->gate, GATE_SPILLED, memory_order_relaxed);
-    }
-    return *local->inner_top == NULL ? NULL : *local->inner_top--;
-}
-
 void local_spill(struct pool_local *local, unsigned which)
 {
-    uint32_t count = (uint32_t)(local->inner_top - local->stack);
-    uint32_t pushed = chain_push(&local->chains[which], local->stack + 1, count);
-    /* Short of memory for a ring: the rest stays private. */
-    memmove(local->stack + 1, local->stack + 1 + pushed, (count - pushed) * sizeof(void *));
-    local->inner_top -= pushed;
+    if (local->private != NULL && local->stack_count <= LOCAL_STACK_OBJECTS) {
+        local->stack[local->stack_count++] = local->private;
+        local->private = NULL;
+    }
+    uint32_t pushed = chain_push(&local->chains[which], local->stack, local->stack_count);
+    /* Short of memory for a ring: the rest stays. */
+    local->stack_count -= pushed;
+    memmove(local->stack, local->stack + pushed, local->stack_count * sizeof(void *));
+}
+
+void local_forget(struct pool_local *local)
+{
+    local->private = NULL;
+    local->stack_count = 0;
 }
 
 void local_close(struct pool_local *local, const struct pm_pool *pool)
@@ -115,12 +100,8 @@ bool local_claim(struct pool_local *local)
 
 bool local_enter_claimed(struct pool_local *local)
 {
-    void **top = atomic_load_explicit(&local->top, memory_order_acquire);
-    if (top == NULL) {
-        return false;
-    }
-    local->inner_top = top;
-    return true;
+    /* acquire: pairs with the release in local_leave */
+    return atomic_load_explicit(&local->inside, memory_order_acquire) == 0;
 }
 
 void local_unclaim(struct pool_local *local, uintptr_t gate)

@@ -33,7 +33,7 @@ static void release_claims(struct pm_pool *pool)
     struct pool_local *local = atomic_load_explicit(&pool->locals, memory_order_relaxed);
     for (; local != NULL; local = local->next) {
         if (atomic_load_explicit(&local->gate, memory_order_relaxed) == GATE_CLAIMED) {
-            local->inner_top = local->stack;
+            local_forget(local);
             local_unclaim(local, GATE_SPILLED);
         }
     }
@@ -54,7 +54,7 @@ static void disown(struct pool_local *local)
     if (local->pool->state == POOL_LIVE) {
         (void)local_enter_slow(local);
         local_spill(local, pool_fresh(local->pool));
-        local_leave_slow(local);
+        local_leave(local);
     }
     /* release: pairs with the acquire in adopt */
     atomic_store_explicit(&local->owned, false, memory_order_release);
@@ -153,6 +153,7 @@ static struct pm_pool *add_struct(void) REQUIRES(registry.lock)
         }
         memset(pool, 0, sizeof(*pool));
         pool->number = registry.count;
+        pool->place = local_place(pool->number);
         registry.pools[registry.count] = pool;
         registry.count++;
     }
@@ -169,10 +170,8 @@ struct pm_pool *pool_register(void)
         pool = add_struct();
     }
     if (pool != NULL) {
-        uint32_t number = pool->number;
-        memset(pool, 0, sizeof(*pool));
-        pool->number = number;
-        pool->place = local_place(number);
+        memset(pool, 0, offsetof(struct pm_pool, place));
+        pool->put_gate = GATE_NONE;
         pool->state = POOL_FIXED; /* taken; agers pass it by until it is published */
     }
     mutex_unlock(&registry.lock);

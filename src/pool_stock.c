@@ -19,15 +19,15 @@ static void *keep_rest(struct pool_local *local, void **objects, uint32_t count)
         return NULL;
     }
     if (local != NULL && count > 1) {
-        memcpy(local->inner_top + 1, objects, (count - 1) * sizeof(objects[0]));
-        local->inner_top += count - 1;
+        memcpy(local->stack, objects, (count - 1) * sizeof(objects[0]));
+        local->stack_count = count - 1;
     }
     return objects[count - 1];
 }
 
 static uint32_t batch_for(const struct pool_local *local, uint32_t batch)
 {
-    return local == NULL || local->end == local->stack ? 1 : batch;
+    return local == NULL || local->pool->counts_objects ? 1 : batch;
 }
 
 static void *pop_own(struct pool_local *local, unsigned which, uint32_t batch)
@@ -97,10 +97,8 @@ void *pool_take(struct pm_pool *pool, struct pool_local *local)
 {
     pm_assert(local == NULL || local_is_entered(local));
     unsigned fresh = pool_fresh(pool);
-    void *object = NULL;
-    if (local != NULL && *local->inner_top != NULL) {
-        object = *local->inner_top--;
-    } else if (local != NULL) {
+    void *object = local == NULL ? NULL : local_take(local);
+    if (object == NULL && local != NULL) {
         object = pop_own(local, fresh, batch_for(local, POP_BATCH));
     }
     if (object == NULL) {
@@ -119,10 +117,9 @@ void *pool_take(struct pm_pool *pool, struct pool_local *local)
 /* Moves the older half of the stack into the chain. */
 static bool make_room(struct pool_local *local, struct chain *chain)
 {
-    uint32_t pushed = chain_push(chain, local->stack + 1, LOCAL_STACK_OBJECTS / 2);
-    memmove(local->stack + 1, local->stack + 1 + pushed,
-            (LOCAL_STACK_OBJECTS - pushed) * sizeof(void *));
-    local->inner_top -= pushed;
+    uint32_t pushed = chain_push(chain, local->stack, LOCAL_STACK_OBJECTS / 2);
+    local->stack_count -= pushed;
+    memmove(local->stack, local->stack + pushed, local->stack_count * sizeof(void *));
     return pushed > 0;
 }
 
@@ -130,14 +127,10 @@ bool pool_store(struct pm_pool *pool, struct pool_local *local, void *object)
 {
     pm_assert(local_is_entered(local));
     struct chain *chain = &local->chains[pool_fresh(pool)];
-    if (local->end == local->stack) {
+    if (pool->counts_objects) {
         return chain_push(chain, &object, 1) == 1;
     }
-    if (local->inner_top == local->end && !make_room(local, chain)) {
-        return false;
-    }
-    *++local->inner_top = object;
-    return true;
+    return local_put(local, object) || (make_room(local, chain) && local_put(local, object));
 }
 
 bool pool_stock_in(struct pm_pool *pool, void *object)
