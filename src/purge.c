@@ -5,6 +5,7 @@
 #include "bits.h"
 #include "budget.h"
 #include "config.h"
+#include "garbage.h"
 #include "huge.h"
 #include "os.h"
 #include "tick.h"
@@ -32,8 +33,9 @@ static struct {
     _Atomic uint64_t next_tick_ms; /* relaxed: who moves it on by exchange does the tick */
     uint64_t next_decay_ms;
     uint64_t swing_bytes; /* of the budget of caches */
+    struct garbage garbage;
     struct spans spans;
-} purger;
+} purger = {.garbage.step_bytes = GARBAGE_STEP_BYTES};
 
 void (*purge_after_tick)(uint64_t now_ms);
 
@@ -199,6 +201,13 @@ static void age_chunks(struct arena *arena)
     mutex_unlock(&arena->lock);
 }
 
+/* What is free and dirty now goes, without waiting for its age. */
+static void purge_dirty(struct arena *arena)
+{
+    age_chunks(arena);
+    decay_arena(arena);
+}
+
 /* Which small classes have free slots to purge: all that changed since they were last purged, or
  * only those of them that nobody used since they were last looked at. */
 enum bin_choice { IDLE_BINS, ALL_BINS };
@@ -295,6 +304,57 @@ void purge_raise_budget(void)
     }
 }
 
+/* ---- Garbage of a program of one thread ---------------------------------------------------- */
+
+struct heap {
+    uint64_t live_bytes;    /* with what caches hold */
+    uint64_t garbage_bytes; /* free and dirty pages, and free slots, purged ones too */
+    uint64_t purged_bytes;  /* since the start */
+};
+
+static struct heap heap_sums(void)
+{
+    struct heap heap = {0};
+    for (unsigned i = 0; i < arena_count(); i++) {
+        struct arena *arena = arena_at(i);
+        uint64_t free_bytes = 0;
+        for (unsigned class = 1; class <= CLASS_SMALL_LAST; class ++) {
+            mutex_lock(&arena->bins[class].lock);
+            free_bytes += arena->bins[class].free_slots * size_class_bytes(class);
+            mutex_unlock(&arena->bins[class].lock);
+        }
+        mutex_lock(&arena->lock);
+        heap.live_bytes += minus(arena->used_pages * PAGE_BYTES, free_bytes);
+        heap.garbage_bytes += arena->dirty_pages * PAGE_BYTES + free_bytes;
+        heap.purged_bytes += arena->purged_bytes;
+        mutex_unlock(&arena->lock);
+    }
+    return heap;
+}
+
+static void purge_garbage(uint64_t now_ms)
+{
+    if (!decays() || !mutex_try_lock(&purger.lock)) {
+        return;
+    }
+    struct heap before = heap_sums();
+    if (garbage_is_due(&purger.garbage, before.garbage_bytes, before.live_bytes, now_ms)) {
+        set_budget(false);
+        age_depots();
+        age_depots();
+        for (unsigned i = 0; i < arena_count(); i++) {
+            purge_dirty(arena_at(i));
+            purge_free_slots(arena_at(i), ALL_BINS);
+        }
+        struct heap after = heap_sums();
+        garbage_note_purge(&purger.garbage, after.purged_bytes - before.purged_bytes,
+                           after.garbage_bytes, after.live_bytes, now_ms);
+    }
+    mutex_unlock(&purger.lock);
+}
+
+/* ---- The clock ----------------------------------------------------------------------------- */
+
 static void lower_marks(void)
 {
     for (unsigned i = 0; i < arena_count(); i++) {
@@ -335,6 +395,9 @@ bool purge_poll(void)
 {
     uint64_t now_ms = os_now_ms();
     uint64_t due_ms = atomic_load_explicit(&purger.next_tick_ms, memory_order_relaxed);
+    if (is_alone()) {
+        purge_garbage(now_ms);
+    }
     if (now_ms < due_ms || !atomic_compare_exchange_strong_explicit(
                                &purger.next_tick_ms, &due_ms, now_ms + PURGE_TICK_MS,
                                memory_order_relaxed, memory_order_relaxed)) {
@@ -346,6 +409,7 @@ bool purge_poll(void)
     }
     tick_advance();
     set_budget(true);
+    garbage_age(&purger.garbage);
     age_depots();
     lower_marks();
     if (decays()) {
@@ -360,13 +424,6 @@ bool purge_poll(void)
         purge_after_tick(now_ms);
     }
     return true;
-}
-
-/* What is free and dirty now goes, without waiting for its age. */
-static void purge_dirty(struct arena *arena)
-{
-    age_chunks(arena);
-    decay_arena(arena);
 }
 
 static bool is_worthwhile(struct arena *arena)

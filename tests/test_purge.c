@@ -264,6 +264,32 @@ static void growth_purges_idle_bins(void)
     CU_ASSERT_TRUE(bin_is_valid(arena, CLASS_2048));
 }
 
+/* Nobody turns the clock while a program of one thread sleeps. */
+static void garbage_of_one_thread_goes_at_once(void)
+{
+    enum { COUNT = 100, KEPT_EVERY = 16, CLASS_2048 = 40 }; /* 50 MiB */
+    char *blocks[COUNT];
+    void *slots[8];
+    start();
+    CU_ASSERT_EQUAL_FATAL(bin_refill(arena, CLASS_2048, slots + 8, 8), 8);
+    memset(slots[7], 0xee, 4 * size_class_bytes(CLASS_2048)); /* the lowest of a subpage's eight */
+    bin_flush(CLASS_2048, slots + 1, 7);
+    for (unsigned i = 0; i < COUNT; i++) {
+        blocks[i] = take(CLASS_64_PAGES);
+    }
+    purge_poll();
+    for (unsigned i = 0; i < COUNT; i++) {
+        if (i % KEPT_EVERY != 0) {
+            give(blocks[i]);
+        }
+    }
+    CU_ASSERT_NOT_EQUAL(resident_pages(blocks[1], size_class_bytes(CLASS_64_PAGES)), 0);
+    purge_poll();
+    CU_ASSERT_EQUAL(resident_pages(blocks[1], size_class_bytes(CLASS_64_PAGES)), 0);
+    CU_ASSERT_EQUAL(resident_pages(slots[7], 4096), 0);
+    CU_ASSERT_TRUE(is_filled(blocks[KEPT_EVERY], size_class_bytes(CLASS_64_PAGES), (char)0xee));
+}
+
 static struct chunk *newest_chunk(void)
 {
     return list_entry(arena->all_chunks.next, struct chunk, all_link);
@@ -316,6 +342,7 @@ static const struct test tests[] = {
     {"a failing purge loses nothing", a_failing_purge_loses_nothing},
     {"larger OS pages", larger_os_pages},
     {"growth purges idle bins", growth_purges_idle_bins},
+    {"garbage of one thread goes at once", garbage_of_one_thread_goes_at_once},
     {"huge pages", huge_pages},
     {NULL, NULL},
 };
