@@ -5,36 +5,24 @@
 #include "bits.h"
 #include "budget.h"
 #include "config.h"
+#include "decay.h"
 #include "garbage.h"
 #include "huge.h"
 #include "os.h"
 #include "tick.h"
 
-#include <string.h>
-
 enum {
-    SPANS_PER_LOCK = 16,
     WORTHWHILE_SHARE = 16,
     HUGE_KEPT_TICKS = 4,
     SWING_BUDGETS = 16, /* cache_bytes of swing for a single thread */
 };
 
-/* Spans on their way to the kernel: they count as in use. Changed with the arena's lock held. */
-struct spans {
-    struct arena *arena;
-    struct chunk *chunk;
-    unsigned count;
-    struct page_span at[SPANS_PER_LOCK];
-    bool is_purged[SPANS_PER_LOCK];
-};
-
 static struct {
-    struct mutex lock;             /* one purger at a time; guards next_decay_ms and spans */
+    struct mutex lock;             /* one purger at a time; guards what follows and decay.h */
     _Atomic uint64_t next_tick_ms; /* relaxed: who moves it on by exchange does the tick */
     uint64_t next_decay_ms;
     uint64_t swing_bytes; /* of the budget of caches */
     struct garbage garbage;
-    struct spans spans;
 } purger = {.garbage.step_bytes = GARBAGE_STEP_BYTES};
 
 void (*purge_after_tick)(uint64_t now_ms);
@@ -68,197 +56,11 @@ static void age_depots(void)
     }
 }
 
-/* A chunk of an older epoch may be half changed: it is left alone, see arena.h on fork. */
-static bool is_current_locked(const struct spans *spans) REQUIRES(spans->arena->lock)
-{
-    return likely(spans->chunk->epoch == spans->arena->epoch);
-}
-
-/* Returns the page to go on from. */
-static unsigned reserve_spans(struct spans *spans, unsigned from)
-{
-    struct arena *arena = spans->arena;
-    mutex_lock(&spans->arena->lock);
-    while (spans->count < SPANS_PER_LOCK && from < CHUNK_PAGES && is_current_locked(spans)) {
-        struct page_span span = chunk_reserve_span(spans->chunk, from);
-        spans->at[spans->count] = span;
-        spans->is_purged[spans->count] = false;
-        spans->count += span.first < span.end;
-        arena->used_pages += span.end - span.first;
-        from = span.end;
-    }
-    arena_settle_chunk_locked(spans->arena, spans->chunk);
-    mutex_unlock(&spans->arena->lock);
-    return spans->count != 0 ? from : CHUNK_PAGES;
-}
-
-static void release_spans_locked(struct spans *spans) REQUIRES(spans->arena->lock)
-{
-    struct arena *arena = spans->arena;
-    for (unsigned i = 0; i < spans->count && is_current_locked(spans); i++) {
-        struct page_span span = spans->at[i];
-        unsigned pages = span.end - span.first;
-        chunk_release_span(spans->chunk, span, spans->is_purged[i]);
-        arena->used_pages -= pages;
-        arena->purged_bytes += spans->is_purged[i] ? pages * (size_t)PAGE_BYTES : 0;
-        arena->purge_calls++;
-    }
-    spans->count = 0;
-    arena_settle_chunk_locked(spans->arena, spans->chunk);
-}
-
-/* Purges up to SPANS_PER_LOCK spans of a chunk from page `from` on. Returns where to go on. */
-static unsigned purge_spans(struct arena *arena, struct chunk *chunk, unsigned from)
-{
-    struct spans *spans = &purger.spans;
-    spans->arena = arena;
-    spans->chunk = chunk;
-    from = reserve_spans(spans, from);
-    for (unsigned i = 0; i < spans->count; i++) {
-        struct page_span span = spans->at[i];
-        spans->is_purged[i] = os_purge(chunk->base + (size_t)span.first * PAGE_BYTES,
-                                       (size_t)(span.end - span.first) * PAGE_BYTES);
-    }
-    mutex_lock(&spans->arena->lock);
-    release_spans_locked(spans);
-    mutex_unlock(&spans->arena->lock);
-    return from;
-}
-
-/* Takes a chunk that is free as a whole and long enough out of the arena, if another one stays. */
-static bool withdraw_chunk(struct arena *arena, struct chunk *chunk)
-{
-    mutex_lock(&arena->lock);
-    struct list *init = &arena->chunks[USAGE_INIT];
-    bool is_spare = chunk->epoch == arena->epoch && chunk->used_pages == 0 &&
-                    chunk->usage_list == USAGE_INIT &&
-                    (init->next != &chunk->link || init->prev != &chunk->link) &&
-                    memcmp(chunk->aged, chunk->dirty, sizeof(chunk->dirty)) == 0;
-    if (is_spare) {
-        list_remove(&chunk->link);
-        list_remove(&chunk->all_link);
-        arena->chunk_count--;
-        arena->dirty_pages -= chunk->counted_dirty_pages;
-        arena->purged_bytes += bitmap_count(chunk->dirty, 0, CHUNK_PAGES) * (size_t)PAGE_BYTES;
-    }
-    mutex_unlock(&arena->lock);
-    return is_spare;
-}
-
-/* The all-list changes at its head only, but for us: `next` stays good outside the lock. */
-static struct chunk *chunk_after(struct arena *arena, struct list *node)
-{
-    mutex_lock(&arena->lock);
-    struct list *next = node->next;
-    mutex_unlock(&arena->lock);
-    return next == &arena->all_chunks ? NULL : list_entry(next, struct chunk, all_link);
-}
-
-/* See arena.h. Nobody but the purger reads or writes has_huge_pages of a chunk in use. */
-static void refuse_huge_pages_if_sparse(struct arena *arena, struct chunk *chunk)
-{
-    if (likely(!chunk->has_huge_pages)) {
-        return;
-    }
-    mutex_lock(&arena->lock);
-    bool is_sparse = chunk->used_pages < CHUNK_PAGES / 2;
-    mutex_unlock(&arena->lock);
-    if (is_sparse) {
-        chunk->has_huge_pages = false;
-        os_refuse_huge_pages(chunk->base, CHUNK_BYTES);
-    }
-}
-
-static void decay_arena(struct arena *arena)
-{
-    struct chunk *next;
-    for (struct chunk *chunk = chunk_after(arena, &arena->all_chunks); chunk != NULL;
-         chunk = next) {
-        next = chunk_after(arena, &chunk->all_link);
-        if (withdraw_chunk(arena, chunk)) {
-            chunk_destroy(chunk);
-            continue;
-        }
-        refuse_huge_pages_if_sparse(arena, chunk);
-        for (unsigned from = 0; from < CHUNK_PAGES;) {
-            from = purge_spans(arena, chunk, from);
-        }
-        mutex_lock(&arena->lock);
-        chunk_drop_ahead(chunk);
-        chunk_age(chunk);
-        arena_settle_chunk_locked(arena, chunk);
-        mutex_unlock(&arena->lock);
-    }
-}
-
-static void age_chunks(struct arena *arena)
-{
-    mutex_lock(&arena->lock);
-    struct list *head = &arena->all_chunks;
-    for (struct list *node = head->next; node != head; node = node->next) {
-        chunk_age(list_entry(node, struct chunk, all_link));
-    }
-    mutex_unlock(&arena->lock);
-}
-
-/* What is free and dirty now goes, without waiting for its age. */
-static void purge_dirty(struct arena *arena)
-{
-    age_chunks(arena);
-    decay_arena(arena);
-}
-
-/* Which small classes have free slots to purge: all that changed since they were last purged, or
- * only those of them that nobody used since they were last looked at. */
-enum bin_choice { IDLE_BINS, ALL_BINS };
-
-static bool choose_bins(struct arena *arena, enum bin_choice choice, bool chosen[])
-{
-    bool any = false;
-    for (unsigned class = 1; class <= CLASS_SMALL_LAST; class ++) {
-        struct bin *bin = &arena->bins[class];
-        mutex_lock(&bin->lock);
-        uint64_t calls = bin->refill_count + bin->flush_count;
-        chosen[class] = calls != bin->calls_purged && bin->free_slots != 0 &&
-                        (choice == ALL_BINS || calls == bin->calls_seen);
-        bin->calls_seen = calls;
-        if (chosen[class]) {
-            bin->calls_purged = calls;
-            any = true;
-        }
-        mutex_unlock(&bin->lock);
-    }
-    return any;
-}
-
-static void purge_free_slots(struct arena *arena, enum bin_choice choice)
-{
-    bool chosen[CLASS_COUNT] = {false};
-    size_t purged_bytes = 0;
-    if (!choose_bins(arena, choice, chosen)) {
-        return;
-    }
-    for (struct chunk *chunk = chunk_after(arena, &arena->all_chunks); chunk != NULL;
-         chunk = chunk_after(arena, &chunk->all_link)) {
-        for (unsigned i = 0; i < CHUNK_PAGES && !chunk->has_huge_pages; i++) {
-            struct page *page = &chunk->pages[i];
-            bool is_subpage = page->state == PAGE_SUBPAGE;
-            unsigned class = page->class; /* gcc 12 would not load an index atomically */
-            if (is_subpage && chosen[class]) {
-                purged_bytes += bin_purge_subpage(arena, page);
-            }
-        }
-    }
-    mutex_lock(&arena->lock);
-    arena->purged_bytes += purged_bytes;
-    mutex_unlock(&arena->lock);
-}
-
 static void decay(void)
 {
     for (unsigned i = 0; i < arena_count(); i++) {
         decay_arena(arena_at(i));
-        purge_free_slots(arena_at(i), IDLE_BINS);
+        decay_free_slots(arena_at(i), IDLE_BINS);
     }
 }
 
@@ -343,8 +145,8 @@ static void purge_garbage(uint64_t now_ms)
         age_depots();
         age_depots();
         for (unsigned i = 0; i < arena_count(); i++) {
-            purge_dirty(arena_at(i));
-            purge_free_slots(arena_at(i), ALL_BINS);
+            decay_arena_now(arena_at(i));
+            decay_free_slots(arena_at(i), ALL_BINS);
         }
         struct heap after = heap_sums();
         garbage_note_purge(&purger.garbage, after.purged_bytes - before.purged_bytes,
@@ -447,10 +249,10 @@ void purge_wanted(void)
     }
     for (unsigned i = 0; i < arena_count(); i++) {
         if (is_worthwhile(arena_at(i))) {
-            purge_dirty(arena_at(i));
+            decay_arena_now(arena_at(i));
         }
         if (decays()) {
-            purge_free_slots(arena_at(i), IDLE_BINS);
+            decay_free_slots(arena_at(i), IDLE_BINS);
         }
     }
     mutex_unlock(&purger.lock);
@@ -477,8 +279,8 @@ bool purge_all(void)
         before += arena_at(i)->purged_bytes;
     }
     for (unsigned i = 0; i < arena_count(); i++) {
-        purge_dirty(arena_at(i));
-        purge_free_slots(arena_at(i), ALL_BINS);
+        decay_arena_now(arena_at(i));
+        decay_free_slots(arena_at(i), ALL_BINS);
     }
     for (unsigned i = 0; i < arena_count(); i++) {
         after += arena_at(i)->purged_bytes;
@@ -487,17 +289,9 @@ bool purge_all(void)
     return after > before || unmapped_bytes != 0;
 }
 
-/* The forking thread may have been interrupted while it held the arena's lock: then the spans stay
- * in use, which the arena's sums allow for. */
 void purge_abandon_lock(void)
 {
-    struct spans *spans = &purger.spans;
-    if (!mutex_abandon(&purger.lock) || spans->count == 0) {
-        return;
+    if (mutex_abandon(&purger.lock)) {
+        decay_abandon();
     }
-    if (mutex_try_lock(&spans->arena->lock)) {
-        release_spans_locked(spans);
-        mutex_unlock(&spans->arena->lock);
-    }
-    spans->count = 0;
 }

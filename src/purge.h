@@ -3,13 +3,13 @@
  *
  * Every 250 ms at most one caller advances the tick: depots hand their victims to the bitmaps.
  * Twice per decay_ms pages that were free and dirty at the step before, and still are, are purged:
- * a page goes back between half and one decay_ms after its last use. Spans are chosen under the
- * arena's lock, in address order, and purged outside it while they count as in use. A chunk that
- * is free as a whole is unmapped instead, but for one per arena.
+ * a page goes back between half and one decay_ms after its last use. How: see decay.h.
  *
  * Bins that nobody used between two steps, of decay or of growth, are purged inside their subpages
  * too: of a long array of small blocks with few survivors, only the OS pages that hold survivors
  * stay.
+ *
+ * A program of one thread gives back at once what it freed much of, see garbage.h.
  *
  * Each tick sets the byte budget of caches: cache_bytes or 1/16 of what is in use, and what the
  * program swings by above that, which sinks again when caches hold less. Each tick also lets every
