@@ -133,13 +133,13 @@ static bool table_grow(struct tcache *tcache, uint32_t number)
     if (old != NULL && count == old->count) {
         return true;
     }
-    struct pool_table *table = pm_calloc(1, sizeof(*table) + count * sizeof(table->locals[0]));
+    struct pool_table *table = pm_calloc(1, sizeof(*table) + count * sizeof(void *));
     if (table == NULL) {
         return false;
     }
     table->count = count;
     if (old != NULL) {
-        memcpy(table->locals, old->locals, old->count * sizeof(old->locals[0]));
+        memcpy(table->locals, old->locals, old->count * sizeof(void *));
     }
     tcache->pool_table = table;
     pm_free(old);
