@@ -285,8 +285,10 @@ static void garbage_of_one_thread_goes_at_once(void)
     }
     CU_ASSERT_NOT_EQUAL(resident_pages(blocks[1], size_class_bytes(CLASS_64_PAGES)), 0);
     purge_poll();
-    CU_ASSERT_EQUAL(resident_pages(blocks[1], size_class_bytes(CLASS_64_PAGES)), 0);
-    CU_ASSERT_EQUAL(resident_pages(slots[7], 4096), 0);
+    if (is_alone()) { /* not where libc does not tell, or a sanitizer has a thread */
+        CU_ASSERT_EQUAL(resident_pages(blocks[1], size_class_bytes(CLASS_64_PAGES)), 0);
+        CU_ASSERT_EQUAL(resident_pages(slots[7], 4096), 0);
+    }
     CU_ASSERT_TRUE(is_filled(blocks[KEPT_EVERY], size_class_bytes(CLASS_64_PAGES), (char)0xee));
 }
 
