@@ -3,9 +3,9 @@
  * there is nobody to do it later.
  *
  * Garbage is what is free but resident. It is due when it has grown since the last time by half of
- * what is live, and by a step. What is purged and wanted again soon was a mistake, which costs page
- * faults: then the step grows eightfold, and sinks again by a sixteenth at each tick. A loop that
- * frees and fills 64 MiB pays once when it starts, then once in some seconds. */
+ * what is live, and by a step: 64 MiB, and an eighth of that while the program goes on freeing.
+ * What is purged and wanted again soon was a mistake, which costs page faults: then the step is
+ * eight times as large. Ticks lead it back, down by a sixteenth each, or up to the double. */
 #ifndef POOLMALLOC_GARBAGE_H
 #define POOLMALLOC_GARBAGE_H
 
@@ -20,7 +20,7 @@ struct garbage {
     uint64_t regret_ms;
 };
 
-enum { GARBAGE_STEP_BYTES = 32 << 20 };
+enum { GARBAGE_STEP_BYTES = 64 << 20, GARBAGE_NEXT_BYTES = GARBAGE_STEP_BYTES / 8 };
 
 /* Is it time to purge? Notices a mistake. */
 bool garbage_is_due(struct garbage *garbage, uint64_t garbage_bytes, uint64_t live_bytes,

@@ -23,6 +23,7 @@ static struct {
     uint64_t next_decay_ms;
     uint64_t swing_bytes; /* of the budget of caches */
     struct garbage garbage;
+    uint64_t garbage_ms; /* when it was last looked at; for a process of one thread */
 } purger = {.garbage.step_bytes = GARBAGE_STEP_BYTES};
 
 void (*purge_after_tick)(uint64_t now_ms);
@@ -136,9 +137,11 @@ static struct heap heap_sums(void)
 
 static void purge_garbage(uint64_t now_ms)
 {
-    if (!decays() || !mutex_try_lock(&purger.lock)) {
+    /* Once at each time of the coarse clock: the sums are of many cache lines. */
+    if (now_ms == purger.garbage_ms || !decays() || !mutex_try_lock(&purger.lock)) {
         return;
     }
+    purger.garbage_ms = now_ms;
     struct heap before = heap_sums();
     if (garbage_is_due(&purger.garbage, before.garbage_bytes, before.live_bytes, now_ms)) {
         set_budget(false);

@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-enum { MIB = 1 << 20, STEP_MIB = GARBAGE_STEP_BYTES / MIB };
+enum { MIB = 1 << 20, STEP_MIB = GARBAGE_STEP_BYTES / MIB, NEXT_MIB = GARBAGE_NEXT_BYTES / MIB };
 
 static struct garbage garbage;
 
@@ -39,10 +39,10 @@ static void only_what_came_since_counts(void)
 {
     start();
     purge(400, 100, 10, 0);
-    CU_ASSERT_FALSE(is_due(100 + STEP_MIB, 10, 1));
-    CU_ASSERT_TRUE(is_due(100 + STEP_MIB + 1, 10, 1));
+    CU_ASSERT_FALSE(is_due(100 + NEXT_MIB, 10, 1));
+    CU_ASSERT_TRUE(is_due(100 + NEXT_MIB + 1, 10, 1));
     CU_ASSERT_FALSE(is_due(20, 90, 1)); /* what was left is used again, and counts no more */
-    CU_ASSERT_TRUE(is_due(20 + STEP_MIB + 1, 10, 1));
+    CU_ASSERT_TRUE(is_due(20 + NEXT_MIB + 1, 10, 1));
 }
 
 static void what_is_wanted_again_soon_was_a_mistake(void)
@@ -50,7 +50,7 @@ static void what_is_wanted_again_soon_was_a_mistake(void)
     start();
     purge(60, 0, 10, 1000);
     CU_ASSERT_FALSE(is_due(0, 39, 1500));
-    CU_ASSERT_EQUAL(garbage.step_bytes, GARBAGE_STEP_BYTES);
+    CU_ASSERT_EQUAL(garbage.step_bytes, GARBAGE_NEXT_BYTES);
     CU_ASSERT_FALSE(is_due(0, 40, 1600));
     CU_ASSERT_EQUAL(garbage.step_bytes, 8 * (uint64_t)GARBAGE_STEP_BYTES);
     CU_ASSERT_FALSE(is_due(0, 70, 1700)); /* one mistake, not two */
@@ -63,6 +63,17 @@ static void what_is_wanted_later_was_none(void)
     start();
     purge(60, 0, 10, 1000);
     CU_ASSERT_FALSE(is_due(0, 70, 3000));
+    CU_ASSERT_EQUAL(garbage.step_bytes, GARBAGE_NEXT_BYTES);
+}
+
+static void ticks_end_what_was_under_way(void)
+{
+    start();
+    purge(60, 0, 10, 1000);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT(garbage.step_bytes < GARBAGE_STEP_BYTES);
+        garbage_age(&garbage);
+    }
     CU_ASSERT_EQUAL(garbage.step_bytes, GARBAGE_STEP_BYTES);
 }
 
@@ -85,6 +96,7 @@ static const struct test tests[] = {
     {"only what came since counts", only_what_came_since_counts},
     {"what is wanted again soon was a mistake", what_is_wanted_again_soon_was_a_mistake},
     {"what is wanted later was none", what_is_wanted_later_was_none},
+    {"ticks end what was under way", ticks_end_what_was_under_way},
     {"ticks forget mistakes", ticks_forget_mistakes},
     {NULL, NULL},
 };

@@ -267,7 +267,7 @@ static void growth_purges_idle_bins(void)
 /* Nobody turns the clock while a program of one thread sleeps. */
 static void garbage_of_one_thread_goes_at_once(void)
 {
-    enum { COUNT = 100, KEPT_EVERY = 16, CLASS_2048 = 40 }; /* 50 MiB */
+    enum { COUNT = 160, KEPT_EVERY = 16, CLASS_2048 = 40 }; /* 80 MiB */
     char *blocks[COUNT];
     void *slots[8];
     start();
@@ -284,6 +284,7 @@ static void garbage_of_one_thread_goes_at_once(void)
         }
     }
     CU_ASSERT_NOT_EQUAL(resident_pages(blocks[1], size_class_bytes(CLASS_64_PAGES)), 0);
+    usleep(20000); /* it is looked at once at each time of the coarse clock */
     purge_poll();
     if (is_alone()) { /* not where libc does not tell, or a sanitizer has a thread */
         CU_ASSERT_EQUAL(resident_pages(blocks[1], size_class_bytes(CLASS_64_PAGES)), 0);
