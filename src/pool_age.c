@@ -157,9 +157,11 @@ struct pool_local *pool_local_ready(struct pm_pool *pool)
     struct pool_local *local = local_at(pool->place);
     if (local->pool != pool) {
         local = table_find(pool->number, pool);
-    }
-    if (local == NULL) {
-        local = join_pool(pool);
+        if (local != NULL) {
+            table_put_in_place(pool->number, local);
+        } else {
+            local = join_pool(pool);
+        }
     }
     if (local != NULL) {
         settle(pool, local, local_enter_slow(local));

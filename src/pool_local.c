@@ -61,16 +61,21 @@ uintptr_t local_enter_slow(struct pool_local *local)
     }
 }
 
+uint32_t local_spill_oldest(struct pool_local *local, unsigned which, uint32_t count)
+{
+    uint32_t pushed = chain_push(&local->chains[which], local->stack, count);
+    local->stack_count -= pushed;
+    memmove(local->stack, local->stack + pushed, local->stack_count * sizeof(void *));
+    return pushed;
+}
+
 void local_spill(struct pool_local *local, unsigned which)
 {
     if (local->private != NULL && local->stack_count <= LOCAL_STACK_OBJECTS) {
         local->stack[local->stack_count++] = local->private;
         local->private = NULL;
     }
-    uint32_t pushed = chain_push(&local->chains[which], local->stack, local->stack_count);
-    /* Short of memory for a ring: the rest stays. */
-    local->stack_count -= pushed;
-    memmove(local->stack, local->stack + pushed, local->stack_count * sizeof(void *));
+    local_spill_oldest(local, which, local->stack_count);
 }
 
 void local_forget(struct pool_local *local)
@@ -146,22 +151,17 @@ static bool table_grow(struct tcache *tcache, uint32_t number)
     return true;
 }
 
-static void put_in_place(struct tcache *tcache, uint32_t number, struct pool_local *local)
+void table_put_in_place(uint32_t number, struct pool_local *local)
 {
-    tcache->pools[number % TCACHE_POOLS] = local;
+    tcache_current()->pools[number % TCACHE_POOLS] = local;
 }
 
 struct pool_local *table_find(uint32_t number, const struct pm_pool *pool)
 {
-    struct tcache *tcache = tcache_current();
-    struct pool_table *table = tcache->pool_table;
+    struct pool_table *table = tcache_current()->pool_table;
     struct pool_local *local =
         table != NULL && number < table->count ? table->locals[number] : NULL;
-    if (local == NULL || local->pool != pool) {
-        return NULL;
-    }
-    put_in_place(tcache, number, local);
-    return local;
+    return local != NULL && local->pool == pool ? local : NULL;
 }
 
 bool table_insert(uint32_t number, struct pool_local *local)
@@ -172,7 +172,7 @@ bool table_insert(uint32_t number, struct pool_local *local)
     }
     struct pool_local *old = tcache->pool_table->locals[number];
     tcache->pool_table->locals[number] = local;
-    put_in_place(tcache, number, local);
+    table_put_in_place(number, local);
     if (old != NULL) {
         local_free(old);
     }

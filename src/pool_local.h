@@ -153,6 +153,9 @@ static ALWAYS_INLINE bool local_put(struct pool_local *local, void *object)
     return true;
 }
 
+/* Entered or claimed: moves the oldest `count` of the stack into chains[which], or fewer when it is
+ * short of memory for a ring. Returns how many. */
+uint32_t local_spill_oldest(struct pool_local *local, unsigned which, uint32_t count);
 /* Entered or claimed: moves what is private and on the stack into chains[which]. */
 void local_spill(struct pool_local *local, unsigned which);
 
@@ -172,8 +175,10 @@ void local_unclaim(struct pool_local *local, uintptr_t gate);
 /* Makes every running thread of the process pass a memory barrier. False: the kernel cannot. */
 bool local_barrier(void);
 
-/* The calling thread's local of a pool, or NULL; from now on it is in the place. */
+/* The calling thread's local of a pool, or NULL. */
 struct pool_local *table_find(uint32_t number, const struct pm_pool *pool);
+/* From now on fast paths of that pool find its local. */
+void table_put_in_place(uint32_t number, struct pool_local *local);
 /* Puts a local into the calling thread's table and its place. False: no memory, or the thread is
  * ending. */
 bool table_insert(uint32_t number, struct pool_local *local);

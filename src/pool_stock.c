@@ -114,23 +114,16 @@ void *pool_take(struct pm_pool *pool, struct pool_local *local)
     return object;
 }
 
-/* Moves the older half of the stack into the chain. */
-static bool make_room(struct pool_local *local, struct chain *chain)
-{
-    uint32_t pushed = chain_push(chain, local->stack, LOCAL_STACK_OBJECTS / 2);
-    local->stack_count -= pushed;
-    memmove(local->stack, local->stack + pushed, local->stack_count * sizeof(void *));
-    return pushed > 0;
-}
-
 bool pool_store(struct pm_pool *pool, struct pool_local *local, void *object)
 {
     pm_assert(local_is_entered(local));
-    struct chain *chain = &local->chains[pool_fresh(pool)];
+    unsigned fresh = pool_fresh(pool);
     if (pool->counts_objects) {
-        return chain_push(chain, &object, 1) == 1;
+        return chain_push(&local->chains[fresh], &object, 1) == 1;
     }
-    return local_put(local, object) || (make_room(local, chain) && local_put(local, object));
+    return local_put(local, object) ||
+           (local_spill_oldest(local, fresh, LOCAL_STACK_OBJECTS / 2) != 0 &&
+            local_put(local, object));
 }
 
 bool pool_stock_in(struct pm_pool *pool, void *object)

@@ -135,6 +135,17 @@ static struct heap heap_sums(void)
     return heap;
 }
 
+/* Gives back all that depots, free pages and free slots hold. */
+static void empty_all(void)
+{
+    age_depots();
+    age_depots();
+    for (unsigned i = 0; i < arena_count(); i++) {
+        decay_arena_now(arena_at(i));
+        decay_free_slots(arena_at(i), ALL_BINS);
+    }
+}
+
 static void purge_garbage(uint64_t now_ms)
 {
     /* Once at each time of the coarse clock: the sums are of many cache lines. */
@@ -145,12 +156,7 @@ static void purge_garbage(uint64_t now_ms)
     struct heap before = heap_sums();
     if (garbage_is_due(&purger.garbage, before.garbage_bytes, before.live_bytes, now_ms)) {
         set_budget(false);
-        age_depots();
-        age_depots();
-        for (unsigned i = 0; i < arena_count(); i++) {
-            decay_arena_now(arena_at(i));
-            decay_free_slots(arena_at(i), ALL_BINS);
-        }
+        empty_all();
         struct heap after = heap_sums();
         garbage_note_purge(&purger.garbage, after.purged_bytes - before.purged_bytes,
                            after.garbage_bytes, after.live_bytes, now_ms);
@@ -272,22 +278,11 @@ void purge_depots(void)
 
 bool purge_all(void)
 {
-    uint64_t before = 0;
-    uint64_t after = 0;
     size_t unmapped_bytes = huge_unmap_kept(0);
     mutex_lock(&purger.lock);
-    age_depots();
-    age_depots();
-    for (unsigned i = 0; i < arena_count(); i++) {
-        before += arena_at(i)->purged_bytes;
-    }
-    for (unsigned i = 0; i < arena_count(); i++) {
-        decay_arena_now(arena_at(i));
-        decay_free_slots(arena_at(i), ALL_BINS);
-    }
-    for (unsigned i = 0; i < arena_count(); i++) {
-        after += arena_at(i)->purged_bytes;
-    }
+    uint64_t before = heap_sums().purged_bytes;
+    empty_all();
+    uint64_t after = heap_sums().purged_bytes;
     mutex_unlock(&purger.lock);
     return after > before || unmapped_bytes != 0;
 }
