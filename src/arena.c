@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "arena.h"
 
+#include "budget.h"
 #include "config.h"
 #include "os.h"
 #include "page_map.h"
@@ -18,6 +19,9 @@ static const struct {
 
 enum {
     AHEAD_MAX_PAGES = 32,
+    MUCH_CACHED_SHARE = 8,
+    GROWTH_SHARE = 16,
+    CACHED_GROWTH_SHARE = 256,
     GROWTH_SLACK_PAGES = (2 << 20) / PAGE_BYTES,
     GARBAGE_PAGES = (64 << 20) / PAGE_BYTES,
     DENSE_MIN_CHUNKS = 4,
@@ -124,7 +128,10 @@ static void want_purge(void)
 static void note_growth_locked(struct arena *arena) REQUIRES(arena->lock)
 {
     uint64_t resident_pages = arena->used_pages + arena->dirty_pages;
-    if (resident_pages > arena->resident_mark + arena->resident_mark / 16 + GROWTH_SLACK_PAGES) {
+    uint64_t cached_pages = budget_reserved_bytes() / PAGE_BYTES / arena_count();
+    bool is_cached = cached_pages > resident_pages / MUCH_CACHED_SHARE;
+    uint64_t step_pages = arena->resident_mark / (is_cached ? CACHED_GROWTH_SHARE : GROWTH_SHARE);
+    if (resident_pages > arena->resident_mark + step_pages + GROWTH_SLACK_PAGES) {
         arena->resident_mark = resident_pages;
         want_purge();
     }

@@ -35,11 +35,6 @@ void budget_release(size_t bytes)
     counter_add(&budget.reserved_bytes, -bytes);
 }
 
-void budget_force(size_t bytes)
-{
-    counter_add(&budget.reserved_bytes, bytes);
-}
-
 void budget_set(size_t bytes)
 {
     atomic_store_explicit(&budget.limit_bytes, bytes, memory_order_relaxed);

@@ -17,8 +17,6 @@ extern struct budget budget;
 /* Takes `bytes` from the budget. false: it is spent, nothing was taken. */
 bool budget_reserve(size_t bytes);
 void budget_release(size_t bytes);
-/* For what a thread must have in any case: counted, never refused. */
-void budget_force(size_t bytes);
 void budget_set(size_t bytes);
 
 /* How far the program swings beyond the budget: slots that were flushed because it was spent, and

@@ -4,6 +4,7 @@
  * blocks are resized where they are; a forgotten epoch is left alone. Valid after every step. */
 #include "arena.h"
 
+#include "budget.h"
 #include "config.h"
 #include "os.h"
 #include "page_map.h"
@@ -299,6 +300,34 @@ static void free_the_middle_of_a_run(void)
     arena_normal_page(block_to_free + SLOT_ALIGN_BYTES);
 }
 
+/* Runs of 4 MiB until the arena asks for a purge. */
+static unsigned runs_until_growth(void)
+{
+    unsigned runs = 0;
+    atomic_store(&arena_wants_purge, false);
+    do {
+        take(CLASS_512_PAGES);
+        runs++;
+    } while (!atomic_load(&arena_wants_purge));
+    return runs;
+}
+
+static void growth_counts_in_smaller_steps_while_much_is_cached(void)
+{
+    enum { RUNS = 64, MIB = 1 << 20 };
+    start();
+    for (unsigned i = 0; i < RUNS; i++) {
+        take(CLASS_512_PAGES);
+    }
+    budget_set(128 * MIB);
+    arena->resident_mark = arena->used_pages;
+    CU_ASSERT_EQUAL(runs_until_growth(), 5); /* 256 MiB / 16 + 2 MiB */
+    CU_ASSERT_TRUE_FATAL(budget_reserve(128 * MIB));
+    CU_ASSERT_EQUAL(runs_until_growth(), 1); /* 276 MiB / 256 + 2 MiB */
+    budget_release(128 * MIB);
+    CU_ASSERT_EQUAL(runs_until_growth(), 5);
+}
+
 static void free_a_further_page_of_a_run(void)
 {
     arena_normal_page(block_to_free + PAGE_BYTES);
@@ -325,6 +354,8 @@ static void what_is_no_run_ends_the_process(void)
 
 static const struct test tests[] = {
     {"blocks come, grow and go", blocks_come_grow_and_go},
+    {"growth counts in smaller steps while much is cached",
+     growth_counts_in_smaller_steps_while_much_is_cached},
     {"usage lists overlap", usage_lists_overlap},
     {"the fullest list is asked first", the_fullest_list_is_asked_first},
     {"within a list the oldest chunk first", within_a_list_the_oldest_chunk_is_asked_first},

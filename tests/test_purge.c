@@ -184,7 +184,7 @@ static struct magazine *cached_magazine(unsigned class)
     struct magazine *magazine = magazine_create(SLOTS);
     magazine->count = (uint16_t)bin_refill(arena, class, magazine->slots + SLOTS, SLOTS);
     CU_ASSERT_EQUAL(magazine->count, SLOTS);
-    budget_force(SLOTS * size_class_bytes(class));
+    CU_ASSERT_TRUE(budget_reserve(SLOTS * size_class_bytes(class)));
     return magazine;
 }
 
