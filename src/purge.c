@@ -99,7 +99,7 @@ static void set_budget(bool is_tick)
     budget_set(base + smaller(purger.swing_bytes, UINT64_MAX - base));
 }
 
-void purge_raise_budget(void)
+void purge_update_budget(void)
 {
     if (mutex_try_lock(&purger.lock)) {
         set_budget(false);

@@ -177,7 +177,7 @@ static bool load_refilled(struct tcache *tcache, unsigned class)
         (uint16_t)refill_slots(tcache->arena, class, loaded->slots, (loaded->capacity + 1U) / 2);
     tcache_load(tcache, class, loaded);
     if (unlikely(budget_note_refill(loaded->count * size_class_bytes(class)))) {
-        purge_raise_budget();
+        purge_update_budget();
     }
     return loaded->count != 0;
 }

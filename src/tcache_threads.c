@@ -4,6 +4,7 @@
 #include "config.h"
 #include "meta.h"
 #include "os.h"
+#include "purge.h"
 #include "tick.h"
 
 #include <pthread.h>
@@ -142,6 +143,9 @@ COLD NOINLINE static struct tcache *open_cache(void)
     if (tcache == NULL) {
         arena_leave(arena);
         return NULL;
+    }
+    if (tcache->next == NULL) { /* the process's first: options were just read */
+        purge_update_budget();
     }
     if (has_exit_key) {
         pthread_setspecific(caches.exit_key, tcache); /* may allocate: the cache works already */

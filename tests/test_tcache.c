@@ -358,11 +358,19 @@ static void checking_sees_every_call(void)
     CU_ASSERT_TRUE(is_valid());
 }
 
+static void the_budget_is_set_by_the_first_call(void)
+{
+    config_set("cache_bytes", "64K");
+    take_many(HELD);
+    give_many(HELD);
+    CU_ASSERT_EQUAL(budget_bytes(), 64 << 10);
+    CU_ASSERT_TRUE(budget_reserved_bytes() <= 64 << 10);
+}
+
 /* Calls that find no budget for a magazine go to the bitmaps. */
 static void a_spent_budget(void)
 {
     config_set("cache_bytes", "0");
-    budget_set(0);
     take_many(HELD);
     give_many(HELD);
     CU_ASSERT_TRUE(budget_reserved_bytes() <= budget_bytes());
@@ -414,6 +422,7 @@ static const struct test tests[] = {
     {"a closed cache still works", a_closed_cache_still_works},
     {"the budget follows a swing, not growth", the_budget_follows_a_swing},
     {"checking sees every call", checking_sees_every_call},
+    {"the budget is set by the first call", the_budget_is_set_by_the_first_call},
     {"a spent budget", a_spent_budget},
     {"no memory for a magazine", no_memory_for_a_magazine},
     {"a low cached_max", a_low_cached_max},
