@@ -6,6 +6,7 @@
 #include "os.h"
 #include "page_map.h"
 #include "panic.h"
+#include "sparse.h"
 #include "tick.h"
 
 /* Bounds of a usage list in percent: a chunk leaves downwards below min, upwards from max on. */
@@ -197,7 +198,7 @@ struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned o
     return run;
 }
 
-void arena_free_run(struct page *page)
+static void free_run(struct page *page, bool is_purged)
 {
     struct chunk *chunk = page->chunk;
     struct arena *arena = chunk->arena;
@@ -205,14 +206,23 @@ void arena_free_run(struct page *page)
     if (likely(chunk->epoch == arena->epoch)) {
         arena->used_pages -= page->run_pages;
         arena->run_count[page->class]--;
+        if (is_purged) {
+            arena->purged_bytes += page->run_pages * (size_t)PAGE_BYTES;
+            arena->purge_calls++;
+        }
         tick_wake();
-        chunk_free_run(page);
+        chunk_free_run(page, is_purged);
         arena_settle_chunk_locked(arena, chunk);
         if (arena->dirty_pages > arena->used_pages && arena->dirty_pages > GARBAGE_PAGES) {
             want_purge();
         }
     }
     mutex_unlock(&arena->lock);
+}
+
+void arena_free_run(struct page *page)
+{
+    free_run(page, false);
 }
 
 struct arena_block arena_alloc_normal(struct arena *arena, unsigned class, unsigned order)
@@ -252,7 +262,7 @@ struct page *arena_normal_page(const void *start)
 void arena_free_normal(struct page *page)
 {
     page_map_set_class(page_start(page), 1, CLASS_NONE);
-    arena_free_run(page);
+    free_run(page, sparse_purge(page_start(page), page->run_pages * (size_t)PAGE_BYTES));
 }
 
 bool arena_resize_normal(struct page *page, unsigned new_class)

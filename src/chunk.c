@@ -88,12 +88,16 @@ static unsigned take_pages(struct chunk *chunk, unsigned first, unsigned end)
     return end - first - dirty_pages;
 }
 
-static void give_pages(struct chunk *chunk, unsigned first, unsigned end)
+static void give_pages(struct chunk *chunk, unsigned first, unsigned end, bool is_purged)
 {
     bitmap_clear(chunk->in_use, first, end);
     buddy_mark_free(chunk->tree, first, end);
     chunk->used_pages = (uint16_t)(chunk->used_pages - (end - first));
-    chunk->dirty_pages = (uint16_t)(chunk->dirty_pages + (end - first));
+    if (is_purged) {
+        bitmap_clear(chunk->dirty, first, end);
+    } else {
+        chunk->dirty_pages = (uint16_t)(chunk->dirty_pages + (end - first));
+    }
 }
 
 struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order)
@@ -140,11 +144,11 @@ unsigned chunk_claim_ahead(struct page *page, unsigned pages)
     return end - first;
 }
 
-void chunk_free_run(struct page *page)
+void chunk_free_run(struct page *page, bool is_purged)
 {
     struct chunk *chunk = page->chunk;
     unsigned first = page_index(chunk, page);
-    give_pages(chunk, first, first + page->run_pages);
+    give_pages(chunk, first, first + page->run_pages, is_purged);
     page_set_state(page, PAGE_FREE);
 }
 
@@ -167,7 +171,7 @@ void chunk_shrink_run(struct page *page, unsigned new_pages)
 {
     struct chunk *chunk = page->chunk;
     unsigned first = page_index(chunk, page);
-    give_pages(chunk, first + new_pages, first + page->run_pages);
+    give_pages(chunk, first + new_pages, first + page->run_pages, false);
     page->run_pages = (uint16_t)new_pages;
 }
 
@@ -208,11 +212,7 @@ struct page_span chunk_reserve_span(struct chunk *chunk, unsigned from)
 
 void chunk_release_span(struct chunk *chunk, struct page_span span, bool is_purged)
 {
-    give_pages(chunk, span.first, span.end);
-    if (is_purged) {
-        bitmap_clear(chunk->dirty, span.first, span.end);
-        chunk->dirty_pages = (uint16_t)(chunk->dirty_pages - (span.end - span.first));
-    }
+    give_pages(chunk, span.first, span.end, is_purged);
 }
 
 void chunk_age(struct chunk *chunk)

@@ -81,8 +81,9 @@ static inline struct page *chunk_page(struct chunk *chunk, const void *address)
 }
 
 struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order);
-/* page: as chunk_alloc_run returned it; its pages become free and stay dirty. */
-void chunk_free_run(struct page *page);
+/* page: as chunk_alloc_run returned it; its pages become free and, unless they were purged, stay
+ * dirty. */
+void chunk_free_run(struct page *page, bool is_purged);
 /* Pages made resident ahead of use: a chunk has at most one such stretch, free and still zero.
  * Starts one behind a run, of at most `pages`. Returns its pages, 0: the run lies in the last
  * stretch, or more than a quarter of that is still free. */

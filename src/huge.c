@@ -5,6 +5,7 @@
 #include "meta.h"
 #include "os.h"
 #include "page_map.h"
+#include "sparse.h"
 #include "tick.h"
 
 #include <stdint.h>
@@ -209,6 +210,7 @@ static struct huge *take_surplus_locked(void) REQUIRES(huge_blocks.lock)
 void huge_free(struct huge *huge)
 {
     withdraw(huge);
+    sparse_purge(huge->start, huge->bytes);
     tick_wake();
     huge->tick = tick_count();
     mutex_lock(&huge_blocks.lock);

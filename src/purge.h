@@ -38,8 +38,8 @@ extern void (*purge_after_tick)(uint64_t now_ms);
 /* Purges the arenas that want it, see arena.h. Does nothing while another thread purges. */
 void purge_wanted(void);
 
-/* Sets the budget of caches without waiting for a tick: at the start, and when the program swings by
- * more, see budget_note_refill. */
+/* Sets the budget of caches without waiting for a tick: at the start, and when the program swings
+ * by more, see budget_note_refill. */
 void purge_update_budget(void);
 
 /* Hands all that lies in depots to the bitmaps, unless another thread purges. */

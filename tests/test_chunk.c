@@ -124,7 +124,7 @@ static void step_free(struct random *random)
     unsigned i = random_below(random, model.run_count);
     unsigned first = page_index(chunk, model.runs[i]);
     model_give(first, first + model.runs[i]->run_pages);
-    chunk_free_run(model.runs[i]);
+    chunk_free_run(model.runs[i], false);
     model.runs[i] = model.runs[--model.run_count];
 }
 
@@ -246,7 +246,7 @@ static void spans_are_cut_to_whole_os_pages(void)
     }
     static const unsigned freed[] = {0, 3, 5, 6, 7};
     for (unsigned i = 0; i < 5; i++) {
-        chunk_free_run(pages[freed[i]]);
+        chunk_free_run(pages[freed[i]], false);
     }
     chunk_age(chunk);
     struct page_span span = chunk_reserve_span(chunk, 0);
@@ -260,7 +260,7 @@ static void spans_are_cut_to_whole_os_pages(void)
 static void spans_widen_over_free_neighbours(void)
 {
     start(64 << 10);
-    chunk_free_run(chunk_alloc_run(chunk, 1, 0).page);
+    chunk_free_run(chunk_alloc_run(chunk, 1, 0).page, false);
     chunk_age(chunk);
     struct page_span span = chunk_reserve_span(chunk, 0);
     CU_ASSERT_EQUAL(span.first, 0);
@@ -274,7 +274,7 @@ static void a_chunk_comes_and_goes(void)
     CU_ASSERT_EQUAL((uintptr_t)base % CHUNK_BYTES, 0);
     CU_ASSERT_PTR_EQUAL(page_map_chunk(base + CHUNK_BYTES - 1), chunk);
     CU_ASSERT_PTR_NOT_EQUAL(page_map_chunk(base + CHUNK_BYTES), chunk);
-    chunk_free_run(chunk_alloc_run(chunk, 1, 0).page);
+    chunk_free_run(chunk_alloc_run(chunk, 1, 0).page, false);
     chunk_destroy(chunk);
     CU_ASSERT_PTR_NULL(page_map_chunk(base));
     struct chunk *again = chunk_create(NULL, base);
