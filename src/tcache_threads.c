@@ -21,8 +21,8 @@
 
 static struct tcache empty_tcache = {
     .state = TCACHE_EMPTY, .tops = CLOSED_BINS, .limits = CLOSED_BINS, .pools = NO_POOLS};
-static struct tcache closed_tcache = {
-    .state = TCACHE_CLOSED, .tops = CLOSED_BINS, .limits = CLOSED_BINS, .pools = NO_POOLS};
+/* Made when the first thread ends: its pointers would be relocated in every process. */
+static struct tcache closed_tcache;
 
 _Thread_local struct tcache *self_current = &empty_tcache;
 
@@ -85,6 +85,15 @@ static void drop_changing_bin(struct tcache *tcache)
     tcache_put_spare(tcache, class, NULL);
 }
 
+static struct tcache *closed_cache_locked(void) REQUIRES(caches.lock)
+{
+    if (closed_tcache.state != TCACHE_CLOSED) {
+        closed_tcache = empty_tcache;
+        closed_tcache.state = TCACHE_CLOSED;
+    }
+    return &closed_tcache;
+}
+
 /* The thread-specific destructor. What the thread frees and allocates after it goes by the closed
  * cache, that is straight to the bitmaps. The arena is left last: a child forked in between counts
  * a thread too many there, never one too few. */
@@ -98,7 +107,7 @@ static void close_cache(void *own)
     }
     tcache_retire_bins(tcache);
     mutex_lock(&caches.lock);
-    self_current = &closed_tcache; /* with the lock held, as in attach_locked */
+    self_current = closed_cache_locked(); /* with the lock held, as in attach_locked */
     put_unused_locked(tcache);
     mutex_unlock(&caches.lock);
     arena_leave(arena);
