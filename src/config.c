@@ -13,7 +13,7 @@
 struct config config = {
     .decay_ms = 1000,
     .cache_bytes = 4 << 20,
-    .cached_max = 256 << 10,
+    .cached_max = 64 << 10,
     .background_thread = BACKGROUND_AUTO,
 };
 
