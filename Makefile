@@ -42,7 +42,7 @@ CODEGEN  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -pthread -fno-bui
             -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
 # Commands are shown in short; V=1 shows them whole.
 Q         = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(1) '$(2)');)
-COMPILE   = $(CC) -std=c17 $(CPPFLAGS) $(CODEGEN) $(CWARN) $(CFLAGS) -MMD -MP
+COMPILE   = $(CC) -std=c17 $(CPPFLAGS) $(CODEGEN) $(CWARN) $(CFLAGS) $(FOR_SIZE) -MMD -MP
 COMPILE++ = $(CXX) -std=c++17 $(CPPFLAGS) $(CODEGEN) $(WARNINGS) $(CFLAGS) -MMD -MP
 LINK      = $(CC) -pthread $(CFLAGS) $(LDFLAGS)
 # nodelete: threads keep pointers to our code (key destructors) that outlive a dlclose.
@@ -57,6 +57,9 @@ preload := $(call objects_of,$(wildcard preload/*.c))
 reading := $(call objects_of,src/size_class.c src/text.c \
              $(filter-out src/stats_report.c,$(wildcard src/stats*.c)))
 cli     := $(if $(FOREIGN),,$(call objects_of,$(wildcard src/cli/*.c)))
+# Every process maps the library: what runs rarely is compiled for size.
+rare    := $(call objects_of,$(wildcard src/stats*.c src/resource_*.c) $(addprefix src/, \
+             config.c control.c decay.c huge.c leak.c os.c pool_age.c pool_registry.c purge.c text.c))
 library := $(BUILD)/$(SONAME)
 outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \
            $(if $(cli),$(BUILD)/poolmalloc)
@@ -104,6 +107,7 @@ $(library): $(core) $(preload) preload/aliases.ld preload/exports.map preload/pr
 
 # Operators that a program may replace are called as it replaced them, by clang too.
 $(BUILD)/obj/preload/new_delete.o: CODEGEN += -fsemantic-interposition
+$(rare): FOR_SIZE := $(if $(filter release,$(VARIANT)),-Os)
 
 $(BUILD)/libpoolmalloc.so: $(library)
 	@ln -sf $(SONAME) $@
