@@ -168,7 +168,8 @@ void os_populate(void *start, size_t bytes)
 
 bool os_resident(const void *start, size_t bytes, uint8_t *pages)
 {
-    return mincore((void *)(uintptr_t)start, bytes, pages) == 0;
+    bool is_pretended = atomic_load_explicit(&pretended_page_bytes, memory_order_relaxed) != 0;
+    return !is_pretended && mincore((void *)(uintptr_t)start, bytes, pages) == 0;
 }
 
 bool os_allow_huge_pages(void *start, size_t bytes)

@@ -32,7 +32,7 @@ bool os_purge(void *start, size_t bytes);
 bool os_can_populate(void);
 void os_populate(void *start, size_t bytes);
 
-/* For each OS page of a range whether it is resident, in bit 0 of a byte. */
+/* For each OS page of a range whether it is resident, in bit 0 of a byte. False: not known. */
 bool os_resident(const void *start, size_t bytes, uint8_t *pages);
 
 /* Lets the kernel use huge pages in a span, or asks it not to. false: it has none. */
