@@ -34,9 +34,14 @@
         .magazine_slots = NORMAL_MAGAZINE(size)                                                    \
     }
 #define TINY_4(size) SMALL(size), SMALL((size) + 16), SMALL((size) + 32), SMALL((size) + 48)
-/* The four classes above 2^log2 bytes. */
-#define DOUBLING(kind, log2)                                                                       \
-    kind(5 << ((log2)-2)), kind(6 << ((log2)-2)), kind(7 << ((log2)-2)), kind(8 << ((log2)-2))
+/* The classes above 2^log2 bytes: eight small ones, four normal ones. */
+#define SMALL_DOUBLING(log2)                                                                       \
+    SMALL(9 << ((log2)-3)), SMALL(10 << ((log2)-3)), SMALL(11 << ((log2)-3)),                      \
+        SMALL(12 << ((log2)-3)), SMALL(13 << ((log2)-3)), SMALL(14 << ((log2)-3)),                 \
+        SMALL(15 << ((log2)-3)), SMALL(16 << ((log2)-3))
+#define NORMAL_DOUBLING(log2)                                                                      \
+    NORMAL(5 << ((log2)-2)), NORMAL(6 << ((log2)-2)), NORMAL(7 << ((log2)-2)),                     \
+        NORMAL(8 << ((log2)-2))
 
 const struct size_class size_classes[CLASS_COUNT] = {
     {0},
@@ -48,35 +53,33 @@ const struct size_class size_classes[CLASS_COUNT] = {
     TINY_4(336),
     TINY_4(400),
     TINY_4(464),
-    DOUBLING(SMALL, 9),
-    DOUBLING(SMALL, 10),
-    DOUBLING(SMALL, 11),
-    DOUBLING(SMALL, 12),
-    DOUBLING(SMALL, 13),
-    DOUBLING(SMALL, 14),
-    DOUBLING(NORMAL, 15),
-    DOUBLING(NORMAL, 16),
-    DOUBLING(NORMAL, 17),
-    DOUBLING(NORMAL, 18),
-    DOUBLING(NORMAL, 19),
-    DOUBLING(NORMAL, 20),
-    DOUBLING(NORMAL, 21),
-    DOUBLING(NORMAL, 22),
-    DOUBLING(NORMAL, 23),
+    SMALL_DOUBLING(9),
+    SMALL_DOUBLING(10),
+    SMALL_DOUBLING(11),
+    SMALL_DOUBLING(12),
+    SMALL_DOUBLING(13),
+    SMALL_DOUBLING(14),
+    NORMAL_DOUBLING(15),
+    NORMAL_DOUBLING(16),
+    NORMAL_DOUBLING(17),
+    NORMAL_DOUBLING(18),
+    NORMAL_DOUBLING(19),
+    NORMAL_DOUBLING(20),
+    NORMAL_DOUBLING(21),
+    NORMAL_DOUBLING(22),
+    NORMAL_DOUBLING(23),
     {0},
 };
 
 #define TINY_UNITS_4(unit)                                                                         \
     [unit] = (unit), [(unit) + 1] = (unit) + 1, [(unit) + 2] = (unit) + 2, [(unit) + 3] = (unit) + 3
-/* (quarter, quarter + 1] quarters of 2^log2 bytes, counted in 16-byte units. */
-#define QUARTER(log2, quarter, class)                                                              \
-    [((quarter) << ((log2)-2 - SLOT_ALIGN_LOG2)) + 1 ...((quarter) + 1)                            \
-        << ((log2)-2 - SLOT_ALIGN_LOG2)] = (class)
+/* (eighth, eighth + 1] eighths of 2^log2 bytes, counted in 16-byte units. */
+#define EIGHTH(log2, eighth)                                                                       \
+    [((eighth) << ((log2)-3 - SLOT_ALIGN_LOG2)) + 1 ...((eighth) + 1)                              \
+        << ((log2)-3 - SLOT_ALIGN_LOG2)] = CLASS_TINY_LAST + 8 * ((log2)-9) + (eighth)-7
 #define DOUBLING_UNITS(log2)                                                                       \
-    QUARTER(log2, 4, CLASS_TINY_LAST + 4 * ((log2)-9) + 1),                                        \
-        QUARTER(log2, 5, CLASS_TINY_LAST + 4 * ((log2)-9) + 2),                                    \
-        QUARTER(log2, 6, CLASS_TINY_LAST + 4 * ((log2)-9) + 3),                                    \
-        QUARTER(log2, 7, CLASS_TINY_LAST + 4 * ((log2)-9) + 4)
+    EIGHTH(log2, 8), EIGHTH(log2, 9), EIGHTH(log2, 10), EIGHTH(log2, 11), EIGHTH(log2, 12),        \
+        EIGHTH(log2, 13), EIGHTH(log2, 14), EIGHTH(log2, 15)
 
 const uint8_t size_class_by_slot_units[SMALL_MAX_BYTES / SLOT_ALIGN_BYTES + 1] = {
     [0] = 1,
@@ -110,7 +113,7 @@ unsigned size_class_of(size_t request_bytes)
     }
     unsigned doubling = log2_floor(request_bytes - 1);
     unsigned quarter = (unsigned)((request_bytes - 1) >> (doubling - 2)) & 3;
-    return CLASS_TINY_LAST + 4 * (doubling - 9) + quarter + 1;
+    return CLASS_SMALL_LAST + 4 * (doubling - 15) + quarter + 1;
 }
 
 /* A subpage starts at a page, so its slots are as aligned as their size is; a run starts at a

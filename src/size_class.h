@@ -4,9 +4,9 @@
  *
  *     class   0        none: "not ours" in the page map
  *     class   1 .. 32  tiny    16 .. 512 B      16 B apart
- *     class  33 .. 56  small   640 B .. 32 KiB  four per doubling
- *     class  57 .. 92  normal  40 KiB .. 16 MiB four per doubling, runs of whole pages
- *     class  93        huge    a mapping of its own
+ *     class  33 ..  80 small   576 B .. 32 KiB  eight per doubling
+ *     class  81 .. 116 normal  40 KiB .. 16 MiB four per doubling, runs of whole pages
+ *     class 117        huge    a mapping of its own
  *
  * Invariants, proved for every class and every size in tests/test_size_class.c:
  *  1. size_class_of(n) is the smallest class of at least n bytes.
@@ -36,10 +36,10 @@ enum {
 
     CLASS_NONE = 0,
     CLASS_TINY_LAST = 32,
-    CLASS_SMALL_LAST = 56,
-    CLASS_NORMAL_LAST = 92,
-    CLASS_HUGE = 93,
-    CLASS_COUNT = 94,
+    CLASS_SMALL_LAST = 80,
+    CLASS_NORMAL_LAST = 116,
+    CLASS_HUGE = 117,
+    CLASS_COUNT = 118,
 
     SUBPAGE_MAX_PAGES = 16,
     PAGE_MAX_SLOTS = PAGE_BYTES / SLOT_ALIGN_BYTES,

@@ -319,12 +319,31 @@ static void special_values(void)
     CU_ASSERT_PTR_EQUAL(unchanged, &unchanged);
 }
 
+static size_t resized(size_t from_bytes, size_t to_bytes)
+{
+    void *block = pm_realloc(pm_malloc(from_bytes), to_bytes);
+    size_t bytes = pm_usable_size(block);
+    pm_free(block);
+    return bytes;
+}
+
+static void what_grows_gets_room(void)
+{
+    CU_ASSERT_EQUAL(resized(1000, 1100), 1280); /* 1152 are enough */
+    CU_ASSERT_EQUAL(resized(20000, 28673), 32768);
+    CU_ASSERT_EQUAL(resized(32768, 32769), 40960);
+    CU_ASSERT_EQUAL(resized(100, 500), 512);
+    CU_ASSERT_EQUAL(resized(3000, 1100), 1152); /* this one shrinks */
+    CU_ASSERT_EQUAL(resized(0, 1100), 1280);
+}
+
 static const struct test tests[] = {
     {"blocks keep their contents", blocks_keep_their_contents},
     {"every system call may fail", every_system_call_may_fail},
     {"the program cannot damage the allocator", the_program_cannot_damage_the_allocator},
     {"impossible sizes", impossible_sizes},
     {"special values", special_values},
+    {"what grows gets room", what_grows_gets_room},
     {NULL, NULL},
 };
 

@@ -13,7 +13,7 @@
 #include "random.h"
 #include "test.h"
 
-enum { BLOCKS = 150, STEPS = 3000, CLASS_8_PAGES = 60, CLASS_512_PAGES = 84 };
+enum { BLOCKS = 150, STEPS = 3000, CLASS_8_PAGES = 84, CLASS_512_PAGES = 108 };
 
 struct block {
     char *start;

@@ -13,7 +13,14 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-enum { BYTES = 40, OTHERS = 200, RUN = 64 << 10, LONG_RUN = 80 << 10, HUGE = 20 << 20, PAGE = 8192 };
+enum {
+    BYTES = 40,
+    OTHERS = 200,
+    RUN = 64 << 10,
+    LONG_RUN = 80 << 10,
+    HUGE = 20 << 20,
+    PAGE = 8192
+};
 
 enum outcome { AT_ONCE, WHEN_FLUSHED, NEVER };
 

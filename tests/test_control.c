@@ -35,11 +35,11 @@ static void every_name_has_a_value_and_a_sentence(void)
 static void classes_and_arenas_are_found(void)
 {
     void *blocks[3];
-    uint64_t live = stat_of("class.1280.live");
+    uint64_t live = stat_of("class.1152.live");
     for (unsigned i = 0; i < 3; i++) {
         blocks[i] = pm_malloc(1100);
     }
-    CU_ASSERT_EQUAL(stat_of("class.1280.live"), live + 3);
+    CU_ASSERT_EQUAL(stat_of("class.1152.live"), live + 3);
     void *huge = pm_malloc(20 << 20);
     CU_ASSERT_EQUAL(stat_of("class.huge.live"), 1);
     CU_ASSERT_EQUAL(stat_of("arena.0.chunks"), 1);

@@ -15,7 +15,7 @@
 
 #include <sys/mman.h>
 
-enum { RUNS = 24, CLASS_64_PAGES = 72, SLOTS = 100, POLLS = 60, POLL_US = 30000 };
+enum { RUNS = 24, CLASS_64_PAGES = 96, SLOTS = 100, POLLS = 60, POLL_US = 30000 };
 
 static struct arena *arena;
 
@@ -239,7 +239,7 @@ static void larger_os_pages(void)
 /* Memory grows while slots lie free in a bin that nobody uses: at the second step they go. */
 static void growth_purges_idle_bins(void)
 {
-    enum { CLASS_2048 = 40, COUNT = 512, SURVIVORS = 64 };
+    enum { CLASS_2048 = 48, COUNT = 512, SURVIVORS = 64 };
     void *slots[COUNT];
     size_t bytes = size_class_bytes(CLASS_2048);
     start();
@@ -267,7 +267,7 @@ static void growth_purges_idle_bins(void)
 /* Nobody turns the clock while a program of one thread sleeps. */
 static void garbage_of_one_thread_goes_at_once(void)
 {
-    enum { COUNT = 160, KEPT_EVERY = 16, CLASS_2048 = 40 }; /* 80 MiB */
+    enum { COUNT = 160, KEPT_EVERY = 16, CLASS_2048 = 48 }; /* 80 MiB */
     char *blocks[COUNT];
     void *slots[8];
     start();

@@ -56,7 +56,8 @@ static void classes_are_spaced_as_drawn(void)
     for (unsigned class = CLASS_TINY_LAST + 1; class <= CLASS_NORMAL_LAST; class ++) {
         size_t bytes = size_class_bytes(class);
         size_t doubling = (size_t)1 << log2_floor(bytes - 1);
-        CU_ASSERT_EQUAL(bytes - size_class_bytes(class - 1), doubling / 4);
+        CU_ASSERT_EQUAL(bytes - size_class_bytes(class - 1),
+                        doubling / (class <= CLASS_SMALL_LAST ? 8 : 4));
     }
     for (unsigned class = CLASS_SMALL_LAST + 1; class <= CLASS_NORMAL_LAST; class ++) {
         CU_ASSERT_EQUAL(size_class_bytes(class),

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { ROUNDS = 16, LARGE_PAGES = 256, CLASS_2_MIB = 80 };
+enum { ROUNDS = 16, LARGE_PAGES = 256, CLASS_2_MIB = 104 };
 
 static char *map_pages(size_t pages)
 {

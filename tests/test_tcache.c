@@ -18,7 +18,7 @@
 
 #include <pthread.h>
 
-enum { HELD = 4000, STEPS = 60000, SLOW_CALLS = 200, CLASS_64 = 4, CLASS_PACE = 60 };
+enum { HELD = 4000, STEPS = 60000, SLOW_CALLS = 200, CLASS_64 = 4, CLASS_PACE = 84 };
 
 static void *held[HELD];
 static uint32_t held_bytes[HELD];

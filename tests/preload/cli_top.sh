@@ -26,7 +26,7 @@ shows() { # NAME PATTERN
 open_top() { # OPTION...
     terminal kill-server 2>/dev/null
     terminals=$((terminals + 1)) # a server that is just ending would take the new session with it
-    terminal new-session -d -x 120 -y 30 "$tool top $* $started; echo ended with \$?; sleep 100"
+    terminal new-session -d -x 120 -y 45 "$tool top $* $started; echo ended with \$?; sleep 100"
 }
 
 build threads "$sources/threads.c"

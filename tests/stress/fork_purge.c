@@ -18,7 +18,7 @@ enum {
     CHILDREN = 40,
     CHUNKS = 3,
     RUNS = 24,
-    CLASS_64_PAGES = 72,
+    CLASS_64_PAGES = 96,
     CLASS_WALL = CLASS_NORMAL_LAST - 3
 };
 
