@@ -76,7 +76,7 @@ const struct size_class size_classes[CLASS_COUNT] = {
 /* (eighth, eighth + 1] eighths of 2^log2 bytes, counted in 16-byte units. */
 #define EIGHTH(log2, eighth)                                                                       \
     [((eighth) << ((log2)-3 - SLOT_ALIGN_LOG2)) + 1 ...((eighth) + 1)                              \
-        << ((log2)-3 - SLOT_ALIGN_LOG2)] = CLASS_TINY_LAST + 8 * ((log2)-9) + (eighth)-7
+        << ((log2)-3 - SLOT_ALIGN_LOG2)] = (CLASS_TINY_LAST + 8 * ((log2)-9) + (eighth)-7)
 #define DOUBLING_UNITS(log2)                                                                       \
     EIGHTH(log2, 8), EIGHTH(log2, 9), EIGHTH(log2, 10), EIGHTH(log2, 11), EIGHTH(log2, 12),        \
         EIGHTH(log2, 13), EIGHTH(log2, 14), EIGHTH(log2, 15)
