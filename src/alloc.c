@@ -330,7 +330,6 @@ static void *move(void *block, size_t old_bytes, size_t new_bytes)
     return moved;
 }
 
-/* block: live or foreign; new_bytes: not 0. */
 /* What grew once often grows on: of small classes every second one, a quarter of a doubling apart,
  * so that it moves less often. */
 static size_t room_to_grow(size_t bytes)
@@ -340,6 +339,7 @@ static size_t room_to_grow(size_t bytes)
                : bytes;
 }
 
+/* block: live or foreign; new_bytes: not 0. */
 static void *resize(void *block, size_t new_bytes)
 {
     size_t old_bytes = usable_bytes(block);

@@ -13,9 +13,9 @@
  *
  * An arena wants attention at once, not only when time has passed, so that memory does not grow
  * for nothing: when its resident pages are 1/16 and 2 MiB above where they were at the last time (a
- * step of growth, a tick like those of the clock; ticks let that mark sink), 1/256 and 2 MiB while
- * caches hold more than 1/8, by its share; and when it is mostly garbage, with more pages free and
- * dirty than used, and more than 64 MiB of them.
+ * step of growth, a tick like those of the clock; ticks let that mark sink), or 1/256 and 2 MiB
+ * while its share of what caches hold is more than 1/8 of them; and when it is mostly garbage, with
+ * more pages free and dirty than used, and more than 64 MiB of them.
  *
  * With huge_pages:true, a chunk that an arena of four or more adds while they are 7/8 used may have
  * huge pages; it is purged by whole ones, until less than half of it is used: then it refuses them,

@@ -3,6 +3,7 @@
 
 #include "alone.h"
 #include "bits.h"
+#include "config.h"
 #include "os.h"
 
 enum { MIN_PAGES = 256, LOOK_EVERY = 16, PLACES = 3, PLACE_PAGES = 8, FEW_PAGES = 6 };
@@ -30,7 +31,7 @@ bool sparse_purge(void *start, size_t bytes)
 {
     size_t os_bytes = os_page_bytes();
     bool is_whole = (((size_t)start | bytes) & (os_bytes - 1)) == 0;
-    if (bytes < MIN_PAGES * os_bytes || !is_whole) {
+    if (bytes < MIN_PAGES * os_bytes || !is_whole || config.decay_ms == DECAY_NEVER) {
         return false;
     }
     counter_add_32(&frees, 1);

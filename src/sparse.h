@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 /* To be called with a block that is about to be free. true: it was purged, all of it reads as zero.
- * A block that is not of whole OS pages is left alone. Any thread. */
+ * Blocks that are not of whole OS pages are left alone, with decay_ms:never all. Any thread. */
 bool sparse_purge(void *start, size_t bytes);
 
 #endif

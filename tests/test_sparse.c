@@ -62,6 +62,12 @@ static void short_and_crooked_ones_stay(void)
     }
 }
 
+static void nothing_goes_where_nothing_decays(void)
+{
+    config.decay_ms = DECAY_NEVER;
+    CU_ASSERT_EQUAL(purges(map_pages(LARGE_PAGES), LARGE_PAGES, 1), 0);
+}
+
 static void a_purged_run_is_clean(void)
 {
     config.arenas = 1;
@@ -102,6 +108,7 @@ static const struct test tests[] = {
     {"one of sixteen sparse ones goes", one_of_sixteen_sparse_ones_goes},
     {"dense ones stay", dense_ones_stay},
     {"short and crooked ones stay", short_and_crooked_ones_stay},
+    {"nothing goes where nothing decays", nothing_goes_where_nothing_decays},
     {"a purged run is clean", a_purged_run_is_clean},
     {"a huge block is purged and kept", a_huge_block_is_purged_and_kept},
     {NULL, NULL},
