@@ -107,7 +107,7 @@ $(library): $(core) $(preload) preload/aliases.ld preload/exports.map preload/pr
 
 # Operators that a program may replace are called as it replaced them, by clang too.
 $(BUILD)/obj/preload/new_delete.o: CODEGEN += -fsemantic-interposition
-$(rare): FOR_SIZE := $(if $(filter release,$(VARIANT)),-Os)
+$(rare): FOR_SIZE := $(if $(filter release-file,$(VARIANT)-$(origin CFLAGS)),-Os)
 
 $(BUILD)/libpoolmalloc.so: $(library)
 	@ln -sf $(SONAME) $@

@@ -262,7 +262,8 @@ struct page *arena_normal_page(const void *start)
 void arena_free_normal(struct page *page)
 {
     page_map_set_class(page_start(page), 1, CLASS_NONE);
-    free_run(page, sparse_purge(page_start(page), page->run_pages * (size_t)PAGE_BYTES));
+    size_t bytes = page->run_pages * (size_t)PAGE_BYTES;
+    free_run(page, !config.huge_pages && sparse_purge(page_start(page), bytes));
 }
 
 bool arena_resize_normal(struct page *page, unsigned new_class)

@@ -32,6 +32,7 @@ void mutex_after_fork(void)
 __attribute__((constructor)) static void start(void)
 {
     config_load();
+    purge_update_budget();
     stats_report_load();
     mutex_watch_forks();
     /* Also while there is one thread: its child may make more, which must not count as gone. */

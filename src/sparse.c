@@ -6,7 +6,7 @@
 #include "config.h"
 #include "os.h"
 
-enum { MIN_PAGES = 256, LOOK_EVERY = 16, PLACES = 3, PLACE_PAGES = 8, FEW_PAGES = 6 };
+enum { MIN_PAGES = 256, LOOK_EVERY = 17, PLACES = 3, PLACE_PAGES = 8, FEW_PAGES = 6 };
 
 static _Atomic uint32_t frees; /* relaxed: chooses, orders nothing */
 

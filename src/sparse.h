@@ -6,8 +6,9 @@
  *
  * What is freed stays resident for a while, because faults are dear. A sparse block has few to
  * save; but each of its users touches other pages, and they pile up until all of it is resident.
- * So of every 16 freed blocks of at least 256 OS pages one is looked at, in three places: if at
- * most a quarter of the pages there is resident, it is purged. */
+ * So of every 17 freed blocks of at least 256 OS pages one is looked at, in three places: if at
+ * most a quarter of the pages there is resident, it is purged. 17, so that a program that frees by
+ * turns has each of its blocks looked at. */
 #ifndef POOLMALLOC_SPARSE_H
 #define POOLMALLOC_SPARSE_H
 

@@ -9,8 +9,9 @@
  * Putting it:     tops[class] == limits[class]: slow; *tops[class]++ = p.
  *
  * Before its first slow call a thread points at the shared empty cache, past its last destructor
- * at the shared closed one. Neither is ever written to, their bins are empty and full at once, so
- * that every call takes the slow path; so are those of a cache in checking mode.
+ * at the shared closed one. Neither is written to while a thread points at it, their bins are empty
+ * and full at once, so that every call takes the slow path; so are those of a cache in checking
+ * mode.
  *
  * Invariants (tcache_is_valid):
  *  1. tops lies within the loaded magazine's slots, limits at its capacity.

@@ -153,7 +153,7 @@ COLD NOINLINE static struct tcache *open_cache(void)
         arena_leave(arena);
         return NULL;
     }
-    if (tcache->next == NULL) { /* the process's first: options were just read */
+    if (tcache->next == NULL) { /* the first one: options were just read */
         purge_update_budget();
     }
     if (has_exit_key) {
