@@ -330,15 +330,6 @@ static void *move(void *block, size_t old_bytes, size_t new_bytes)
     return moved;
 }
 
-/* What grew once often grows on: of small classes every second one, a quarter of a doubling apart,
- * so that it moves less often. */
-static size_t room_to_grow(size_t bytes)
-{
-    return bytes > TINY_MAX_BYTES && bytes <= SMALL_MAX_BYTES
-               ? align_up(bytes, (size_t)1 << (log2_floor(bytes - 1) - 2))
-               : bytes;
-}
-
 /* block: live or foreign; new_bytes: not 0. */
 static void *resize(void *block, size_t new_bytes)
 {
@@ -367,7 +358,8 @@ static void *resize(void *block, size_t new_bytes)
             return resized;
         }
     }
-    return move(block, old_bytes, new_bytes > old_bytes ? room_to_grow(new_bytes) : new_bytes);
+    return move(block, old_bytes,
+                new_bytes > old_bytes ? size_class_room_to_grow(new_bytes) : new_bytes);
 }
 
 PUBLIC void *pm_realloc(void *block, size_t bytes)

@@ -128,6 +128,13 @@ unsigned size_class_of_aligned(size_t request_bytes, size_t alignment)
     return class;
 }
 
+size_t size_class_room_to_grow(size_t bytes)
+{
+    return bytes > TINY_MAX_BYTES && bytes <= SMALL_MAX_BYTES
+               ? align_up(bytes, (size_t)1 << (log2_floor(bytes - 1) - 2))
+               : bytes;
+}
+
 enum size_kind size_class_kind(unsigned class)
 {
     if (class == CLASS_NONE || class > CLASS_HUGE) {

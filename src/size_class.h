@@ -72,6 +72,10 @@ unsigned size_class_of(size_t request_bytes);
  * alignment: a power of two of at most CHUNK_BYTES. */
 unsigned size_class_of_aligned(size_t request_bytes, size_t alignment);
 
+/* What to ask for when a block has to grow to `bytes`: what grew once often grows on, so of small
+ * classes every second one, a quarter of a doubling apart, that it moves less often. */
+size_t size_class_room_to_grow(size_t bytes);
+
 static inline bool size_class_is_small(unsigned class)
 {
     return class - 1U < CLASS_SMALL_LAST;
