@@ -3,6 +3,7 @@
  * libc, that the program has a second thread. */
 #include "background.h"
 #include "compiler.h"
+#include "mutex.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,6 +35,7 @@ PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
     if (create == NULL) {
         return EAGAIN;
     }
+    mutex_expect_threads();
     int error = create(thread, attributes, run, argument);
     if (error == 0) {
         background_on_thread();

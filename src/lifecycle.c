@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What happens at the start, at fork and at the end of a process. Nothing relies on the start
  * having happened: the first malloc of the dynamic loader comes before it. */
+#include "alone.h"
 #include "arena.h"
 #include "background.h"
 #include "config.h"
@@ -10,8 +11,6 @@
 #include "purge.h"
 #include "stats_report.h"
 #include "tcache.h"
-
-#include <pthread.h>
 
 /* No prepare handler: no lock is held across fork. What a thread now gone held is forgotten. Takes
  * no lock but by trying: the forking thread may itself have been interrupted while it held some,
@@ -34,9 +33,9 @@ __attribute__((constructor)) static void start(void)
     config_load();
     purge_update_budget();
     stats_report_load();
-    mutex_watch_forks();
-    /* Also while there is one thread: its child may make more, which must not count as gone. */
-    pthread_atfork(NULL, NULL, mutex_after_fork);
+    if (!is_alone()) {
+        mutex_expect_threads();
+    }
     background_on_start();
 }
 

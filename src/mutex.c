@@ -13,7 +13,7 @@ static const uint32_t waiters = UINT32_C(1) << 31;
 /* Holds 1 in a process that knows it was forked, or never was. NULL: not watched. */
 static _Atomic(_Atomic uint32_t *) fork_mark;
 
-void mutex_watch_forks(void)
+static void watch_forks(void)
 {
     _Atomic uint32_t *mark = os_map_fork_mark();
     if (mark != NULL) {
@@ -21,6 +21,22 @@ void mutex_watch_forks(void)
         /* release: pairs with the acquire in mutex_check_fork */
         atomic_store_explicit(&fork_mark, mark, memory_order_release);
     }
+}
+
+/* Two threads here at once register twice, which does no harm; a child forked meanwhile, in which
+ * it was not done, does it again. */
+void mutex_expect_threads(void)
+{
+    static _Atomic bool is_done;
+    static _Thread_local bool is_inside; /* pthread_atfork may allocate, and so come back here */
+    if (atomic_load_explicit(&is_done, memory_order_relaxed) || is_inside) {
+        return;
+    }
+    is_inside = true;
+    pthread_atfork(NULL, NULL, mutex_after_fork);
+    watch_forks();
+    is_inside = false;
+    atomic_store_explicit(&is_done, true, memory_order_relaxed);
 }
 
 void mutex_on_fork(_Atomic bool *is_registered, void (*in_child)(void))

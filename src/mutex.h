@@ -69,10 +69,14 @@ bool mutex_is_own(struct mutex *mutex);
 /* In a forked child: was the lock held by a thread that does not exist here? It is free then. */
 bool mutex_abandon(struct mutex *mutex);
 
+/* From here on mutex_after_fork runs in forked children. To be called before a second thread may
+ * hold a lock, and not sooner: the child of a process of one thread has nothing to abandon, and if
+ * it noticed its fork late it would take its own new threads for gone. Takes a lock of libc's. */
+void mutex_expect_threads(void);
+
 /* Fork handlers may come too late (those of others run before ours and allocate) or never (a child
- * made by a bare system call). From mutex_watch_forks on mutex_check_fork runs mutex_after_fork in
- * a forked child where it has not run yet; a thread that would wait for a lock calls it first. */
-void mutex_watch_forks(void);
+ * made by a bare system call). Runs mutex_after_fork in a forked child where it has not run yet; a
+ * thread that would wait for a lock calls it first. */
 COLD void mutex_check_fork(void);
 
 /* Registers what a forked child does, at the first call with this flag: where the work begins that
