@@ -54,8 +54,8 @@ struct bin {
     uint64_t free_slots;   /* bits set in all its subpages */
     uint64_t refill_count; /* times a magazine was filled from bitmaps */
     uint64_t flush_count;  /* times slots were given back to bitmaps */
-    uint64_t calls_seen;   /* the sum of both at the last step of decay */
-    uint64_t calls_purged; /* and when its free slots were last purged */
+    uint32_t calls_seen;   /* the sum of both at the last step of decay, its low bits */
+    uint32_t calls_purged; /* and when its free slots were last purged */
     uint16_t epoch;
 } CACHE_ALIGNED;
 

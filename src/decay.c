@@ -165,7 +165,7 @@ static bool choose_bins(struct arena *arena, enum bin_choice choice, bool chosen
     for (unsigned class = 1; class <= CLASS_SMALL_LAST; class ++) {
         struct bin *bin = &arena->bins[class];
         mutex_lock(&bin->lock);
-        uint64_t calls = bin->refill_count + bin->flush_count;
+        uint32_t calls = (uint32_t)(bin->refill_count + bin->flush_count);
         chosen[class] = calls != bin->calls_purged && bin->free_slots != 0 &&
                         (choice == ALL_BINS || calls == bin->calls_seen);
         bin->calls_seen = calls;

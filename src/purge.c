@@ -176,8 +176,8 @@ static void lower_marks(void)
 static bool bin_has_work(struct bin *bin)
 {
     mutex_lock(&bin->lock);
-    bool has_work =
-        bin->free_slots != 0 && bin->refill_count + bin->flush_count != bin->calls_purged;
+    uint32_t calls = (uint32_t)(bin->refill_count + bin->flush_count);
+    bool has_work = bin->free_slots != 0 && calls != bin->calls_purged;
     mutex_unlock(&bin->lock);
     return has_work;
 }
