@@ -27,10 +27,9 @@ enum { OBJECT_BYTES = 64, KIB = 1024, LINE_BYTES = 64, MAX_THREADS = 64, LIST_OB
 
 struct method {
     const char *name;
-    void *(*loop)(void *unused);
+    void *(*loop)(void *pool);
 };
 
-static pm_pool *pool;
 static long pairs;
 
 /* ---- A pool as it is often written ---------------------------------------------------------- */
@@ -79,14 +78,14 @@ static inline void touch_lines(void *object)
 }
 
 #define LOOP(name, get, touch, put)                                                                \
-    static void *name(void *unused)                                                                \
+    static void *name(void *pool)                                                                  \
     {                                                                                              \
         for (long i = 0; i < pairs; i++) {                                                         \
             void *object = get;                                                                    \
             touch(object);                                                                         \
             put;                                                                                   \
         }                                                                                          \
-        return unused;                                                                             \
+        return pool;                                                                               \
     }
 
 LOOP(pair_pool, pm_pool_get(pool), touch_word, pm_pool_put(pool, object))
@@ -98,7 +97,7 @@ LOOP(kib_pm_malloc, pm_malloc(KIB), touch_lines, pm_free(object))
 LOOP(kib_pm_calloc, pm_calloc(1, KIB), touch_lines, pm_free(object))
 LOOP(kib_glibc, __libc_calloc(1, KIB), touch_lines, __libc_free(object))
 
-static void *kib_buffer(void *unused)
+static void *kib_buffer(void *pool)
 {
     for (long i = 0; i < pairs; i++) {
         size_t bytes;
@@ -106,7 +105,7 @@ static void *kib_buffer(void *unused)
         touch_lines(pm_buf_write_span(buffer, &bytes));
         pm_buf_release(buffer);
     }
-    return unused;
+    return pool;
 }
 
 static const struct method pair_methods[] = {
@@ -127,12 +126,12 @@ static double now_ns(void)
 }
 
 /* Runs the loop in each of some threads; returns the time until the last has ended. */
-static double run(int thread_count, void *(*loop)(void *))
+static double run(int thread_count, void *(*loop)(void *), pm_pool *pool)
 {
     pthread_t threads[MAX_THREADS];
     double start_ns = now_ns();
     for (int i = 0; i < thread_count; i++) {
-        if (pthread_create(&threads[i], NULL, loop, NULL) != 0) {
+        if (pthread_create(&threads[i], NULL, loop, pool) != 0) {
             abort();
         }
     }
@@ -150,10 +149,10 @@ static const struct method *find(const struct method *methods, const char *name)
     return methods->name == NULL ? NULL : methods;
 }
 
-static void make_pool(const char *method, size_t object_bytes)
+static pm_pool *make_pool(const char *method, size_t object_bytes)
 {
     pm_pool_options options = {.object_bytes = object_bytes};
-    pool = strcmp(method, "fixed") == 0 ? pm_pool_create_fixed(object_bytes, 64, MAX_THREADS)
+    return strcmp(method, "fixed") == 0 ? pm_pool_create_fixed(object_bytes, 64, MAX_THREADS)
                                         : pm_pool_create(&options);
 }
 
@@ -167,9 +166,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: pool_pair pair|kib METHOD THREADS MILLIONS\n");
         return EXIT_FAILURE;
     }
-    make_pool(argv[2], kib ? KIB : OBJECT_BYTES);
+    pm_pool *pool = make_pool(argv[2], kib ? KIB : OBJECT_BYTES);
     pairs = (long)(strtod(argv[4], NULL) * 1e6);
-    double took_ns = run(thread_count, method->loop);
+    double took_ns = run(thread_count, method->loop, pool);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     printf("%s\t%s\t%d\t%.2f\t%ld\n", argv[1], argv[2], thread_count, took_ns / (double)pairs,
