@@ -2,6 +2,7 @@
 /* All arenas: making one, choosing one for a thread, and what a forked child forgets of them. */
 #include "arena.h"
 
+#include "cgroup.h"
 #include "config.h"
 #include "meta.h"
 #include "os.h"
@@ -22,12 +23,14 @@ struct arena_limit arena_limit(void)
 {
     mutex_lock(&arenas.lock);
     if (arenas.limit.count == 0) {
-        struct os_cpu_limits cpus = os_cpu_limits();
-        unsigned wanted = config.arenas != 0 ? (unsigned)config.arenas : cpus.usable;
+        unsigned affinity = os_cpu_affinity();
+        unsigned quota = cgroup_cpu_quota();
+        unsigned usable = quota != 0 && quota < affinity ? quota : affinity;
+        unsigned wanted = config.arenas != 0 ? (unsigned)config.arenas : usable;
         arenas.limit = (struct arena_limit){
             .count = wanted < ARENA_MAX_COUNT ? wanted : ARENA_MAX_COUNT,
-            .affinity_cpus = cpus.affinity,
-            .quota_cpus = cpus.quota,
+            .affinity_cpus = affinity,
+            .quota_cpus = quota,
             .is_configured = config.arenas != 0,
         };
     }

@@ -2,6 +2,7 @@
 #include "limit.h"
 
 #include "arena.h"
+#include "cgroup.h"
 #include "compiler.h"
 #include "config.h"
 #include "huge.h"
@@ -29,7 +30,7 @@ static uint64_t cgroup_limit(void)
 {
     uint32_t now = tick_count() / CGROUP_TICKS + 1;
     if (atomic_exchange_explicit(&cgroup_tick, now, memory_order_relaxed) != now) {
-        atomic_store_explicit(&cgroup_bytes, os_cgroup_memory_limit(), memory_order_relaxed);
+        atomic_store_explicit(&cgroup_bytes, cgroup_memory_limit(), memory_order_relaxed);
     }
     return atomic_load_explicit(&cgroup_bytes, memory_order_relaxed);
 }

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -31,7 +30,6 @@
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
-enum { CGROUP_PATH_BYTES = 4096, CGROUP_FILE_BYTES = 16 };
 enum { NANOSECONDS_PER_MS = 1000000, MS_PER_SECOND = 1000 };
 
 /* Fault injection: both 0 outside tests, then one relaxed load per system call. */
@@ -209,105 +207,15 @@ long os_read_file(const char *path, char *text, size_t capacity)
     return (long)length;
 }
 
-/* The path of the process's own cgroup (v2) below the mount point, without a closing slash. */
-static bool find_cgroup(char *group, size_t capacity)
+unsigned os_cpu_affinity(void)
 {
-    if (os_read_file("/proc/self/cgroup", group, capacity) < 0) {
-        return false;
-    }
-    char *own = strstr(group, "0::/");
-    if (own == NULL) {
-        return false;
-    }
-    own += strlen("0::");
-    size_t length = strcspn(own, "\n");
-    memmove(group, own, length);
-    group[length == 1 ? 0 : length] = '\0';
-    return true;
-}
-
-/* Calls read_limit with the text of `file` in the cgroup and in each one above it. */
-static void for_each_cgroup(const char *file, void (*read_limit)(const char *text, uint64_t *limit),
-                            uint64_t *limit)
-{
-    static const char mount[] = "/sys/fs/cgroup";
-    char group[CGROUP_PATH_BYTES];
-    char path[sizeof(mount) + sizeof(group) + CGROUP_FILE_BYTES];
-    char text[64];
-    if (!find_cgroup(group, sizeof(group))) {
-        return;
-    }
-    for (;;) {
-        size_t length = strlen(group);
-        memcpy(path, mount, sizeof(mount));
-        memcpy(path + sizeof(mount) - 1, group, length);
-        memcpy(path + sizeof(mount) - 1 + length, file, strlen(file) + 1);
-        if (os_read_file(path, text, sizeof(text)) > 0 && strncmp(text, "max", 3) != 0) {
-            read_limit(text, limit);
-        }
-        if (length == 0) {
-            return;
-        }
-        while (group[--length] != '/') {
-        }
-        group[length] = '\0';
-    }
-}
-
-static void lower(uint64_t *limit, uint64_t value)
-{
-    if (*limit == 0 || value < *limit) {
-        *limit = value;
-    }
-}
-
-/* "QUOTA PERIOD" in microseconds. */
-static void read_cpu_limit(const char *text, uint64_t *limit)
-{
-    char *rest = NULL;
-    uint64_t quota = strtoul(text, &rest, 10);
-    uint64_t period = strtoul(rest, NULL, 10);
-    if (period != 0 && quota != 0) {
-        lower(limit, (quota + period - 1) / period);
-    }
-}
-
-static void read_memory_limit(const char *text, uint64_t *limit)
-{
-    lower(limit, strtoul(text, NULL, 10));
-}
-
-uint64_t os_cgroup_memory_limit(void)
-{
-    uint64_t limit = 0;
-    for_each_cgroup("/memory.max", read_memory_limit, &limit);
-    for_each_cgroup("/memory.high", read_memory_limit, &limit);
-    return limit;
-}
-
-static unsigned cgroup_cpu_quota(void)
-{
-    uint64_t quota = 0;
-    for_each_cgroup("/cpu.max", read_cpu_limit, &quota);
-    return (unsigned)quota;
-}
-
-struct os_cpu_limits os_cpu_limits(void)
-{
-    struct os_cpu_limits limits = {.affinity = 1, .quota = cgroup_cpu_quota()};
     uint64_t mask[128]; /* the raw call: libc's CPU_ALLOC would call malloc on large machines */
     long mask_bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
-    if (mask_bytes > 0) {
-        limits.affinity = 0;
-        for (size_t i = 0; i < (size_t)mask_bytes / sizeof(mask[0]); i++) {
-            limits.affinity += (unsigned)__builtin_popcountl(mask[i]);
-        }
+    unsigned cpus = 0;
+    for (long i = 0; i < mask_bytes / (long)sizeof(mask[0]); i++) {
+        cpus += (unsigned)__builtin_popcountl(mask[i]);
     }
-    limits.usable = limits.affinity;
-    if (limits.quota != 0 && limits.quota < limits.usable) {
-        limits.usable = limits.quota;
-    }
-    return limits;
+    return cpus != 0 ? cpus : 1;
 }
 
 uint64_t os_now_ms(void)

@@ -39,16 +39,8 @@ bool os_resident(const void *start, size_t bytes, uint8_t *pages);
 bool os_allow_huge_pages(void *start, size_t bytes);
 void os_refuse_huge_pages(void *start, size_t bytes);
 
-/* CPUs this process may use: the smaller of its affinity and its cgroup's cpu.max, at least 1. */
-struct os_cpu_limits {
-    unsigned affinity; /* CPUs in the affinity mask */
-    unsigned quota;    /* CPUs worth of cpu.max, rounded up; 0: no quota */
-    unsigned usable;   /* what results */
-};
-struct os_cpu_limits os_cpu_limits(void);
-
-/* The smallest memory.max or memory.high of its cgroup and those above. 0: none. */
-uint64_t os_cgroup_memory_limit(void);
+/* CPUs in the affinity mask, at least 1. */
+unsigned os_cpu_affinity(void);
 
 uint64_t os_now_ms(void); /* monotone, about 4 ms coarse, no system call where there is a vDSO */
 uint64_t os_unix_seconds(void);
