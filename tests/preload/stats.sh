@@ -18,18 +18,6 @@ for thread in threads: thread.join()
 print(len(words), len(huge))
 SCRIPT
 
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >"$work/why" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-        head -n 20 "$work/why"
-    fi
-}
-
 # Runs a command on the pool with the statistics wanted; standard error goes to $work/stderr.
 pooled() { # POOLMALLOC_STATS COMMAND...
     local wanted=$1

@@ -5,6 +5,7 @@
 # which malloc each process was bound to, so that a run that missed the library fails.
 #
 #   same NAME COMMAND...   COMMAND is a program or a function of the script
+#   check NAME COMMAND...  COMMAND succeeds
 #   finish                 prints `N passed, N failed` and sets the exit status
 #
 # POOLMALLOC_LIBRARY is the library's absolute path (any allocator's will do, for comparison).
@@ -67,6 +68,18 @@ same() {
     failed=$((failed + 1))
     echo "FAIL $name: plain and preloaded differ, or the plain run failed"
     head -n 20 "$work/why" "$work"/{plain,pooled}/{status,stderr}
+}
+
+check() { # NAME COMMAND...
+    local name=$1
+    shift
+    if "$@" >"$work/why" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name"
+        head -n 20 "$work/why"
+    fi
 }
 
 # Ends a script whose program this machine does not have.

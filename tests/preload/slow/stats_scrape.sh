@@ -11,18 +11,6 @@ mkdir metrics
 jobs=()
 trap 'kill "${jobs[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
 
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >why 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-        head -n 20 why
-    fi
-}
-
 eventually() {
     for _ in {1..150}; do
         "$@" && return 0
