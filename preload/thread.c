@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pthread_create, wrapped: the place where it is known, outside of malloc and of every lock of
- * libc, that the program has a second thread. */
+/* pthread_create and thrd_create, wrapped: the place where it is known, outside of malloc and of
+ * every lock of libc, that the program has a second thread. */
 #include "background.h"
 #include "compiler.h"
 #include "mutex.h"
@@ -9,29 +9,30 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <threads.h>
 
-typedef int create_function(pthread_t *thread, const pthread_attr_t *attributes,
-                            void *(*run)(void *), void *argument);
+typedef int pthread_create_function(pthread_t *thread, const pthread_attr_t *attributes,
+                                    void *(*run)(void *), void *argument);
+typedef int thrd_create_function(thrd_t *thread, thrd_start_t run, void *argument);
 
-static _Atomic(create_function *) libc_create; /* relaxed: every thread finds the same */
-
-/* dlsym allocates only to describe an error; RTLD_NEXT finds libc's or another wrapper's. */
-static create_function *find_libc_create(void)
+/* libc's function, or another wrapper's. dlsym allocates only to describe an error.
+ * found: relaxed, every thread finds the same. */
+static void *find_next(_Atomic(void *) *found, const char *name)
 {
-    create_function *found = atomic_load_explicit(&libc_create, memory_order_relaxed);
-    if (found == NULL) {
-        void *address = dlsym(RTLD_NEXT, "pthread_create");
-        __builtin_memcpy(&found, &address, sizeof(found));
-        atomic_store_explicit(&libc_create, found, memory_order_relaxed);
+    void *address = atomic_load_explicit(found, memory_order_relaxed);
+    if (address == NULL) {
+        address = dlsym(RTLD_NEXT, name);
+        atomic_store_explicit(found, address, memory_order_relaxed);
     }
-    return found;
+    return address;
 }
 
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's have underscores */
 PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                           void *argument)
 {
-    create_function *create = find_libc_create();
+    static _Atomic(void *) found;
+    pthread_create_function *create = (pthread_create_function *)find_next(&found, __func__);
     if (create == NULL) {
         return EAGAIN;
     }
@@ -41,4 +42,20 @@ PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
         background_on_thread();
     }
     return error;
+}
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's have underscores */
+PUBLIC int thrd_create(thrd_t *thread, thrd_start_t run, void *argument)
+{
+    static _Atomic(void *) found;
+    thrd_create_function *create = (thrd_create_function *)find_next(&found, __func__);
+    if (create == NULL) {
+        return thrd_error;
+    }
+    mutex_expect_threads();
+    int status = create(thread, run, argument);
+    if (status == thrd_success) {
+        background_on_thread();
+    }
+    return status;
 }

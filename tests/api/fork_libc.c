@@ -252,21 +252,43 @@ static void check_other_ways(void)
     }
 }
 
-/* ---- Threads that no wrapper of pthread_create sees, in a child and in its children ---------- */
+/* ---- Threads of other makes, in a child and in its children --------------------------------- */
 
-static int churn_unseen(void *unused)
+static int churn_c11(void *unused)
 {
     churn(unused);
     return 0;
 }
 
-static unsigned fork_beside_unseen_threads(void)
+static bool make_c11_thread(void)
+{
+    thrd_t thread;
+    return thrd_create(&thread, churn_c11, NULL) == thrd_success;
+}
+
+static void churn_at_expiry(union sigval unused)
+{
+    (void)unused;
+    churn(NULL);
+}
+
+/* libc makes it for a timer, and no wrapper sees that. */
+static bool make_timer_thread(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD,
+                             .sigev_notify_function = churn_at_expiry};
+    struct itimerspec soon = {.it_value.tv_nsec = 1};
+    timer_t timer;
+    return timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
+           timer_settime(timer, 0, &soon, NULL) == 0;
+}
+
+static unsigned fork_beside_threads(bool (*make_thread)(void))
 {
     enum { FORKS = 200, THREADS = 3 };
     unsigned failed = 0;
     for (unsigned i = 0; i < THREADS; i++) {
-        thrd_t thread;
-        failed += thrd_create(&thread, churn_unseen, NULL) != thrd_success;
+        failed += !make_thread();
     }
     for (unsigned i = 0; i < FORKS; i++) {
         pid_t child = fork();
@@ -279,11 +301,11 @@ static unsigned fork_beside_unseen_threads(void)
     return failed;
 }
 
-static void check_unseen_threads(void)
+static void check_other_threads(bool (*make_thread)(void))
 {
     pid_t child = fork();
     if (child == 0) {
-        _exit(fork_beside_unseen_threads() != 0);
+        _exit(fork_beside_threads(make_thread) != 0);
     }
     CHECK(ended_well(child));
 }
@@ -292,7 +314,8 @@ int main(void)
 {
     alarm(TEST_SECONDS);
     CHECK(can_allocate());
-    check_unseen_threads();
+    check_other_threads(make_c11_thread);
+    check_other_threads(make_timer_thread);
     check_busy_forks();
     check_other_ways();
     return check_summary();
