@@ -3,55 +3,51 @@
 
 #include "os.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES = 4096, FILE_BYTES = 16 };
+static const char mount[] = "/sys/fs/cgroup";
+enum { MOUNT_BYTES = sizeof(mount) - 1, PATH_BYTES = 4096, FILE_BYTES = 16 };
 
-/* The path of the process's own cgroup (v2) below the mount point, without a closing slash. */
-static bool find_cgroup(char *group, size_t capacity)
+/* The path of the process's own cgroup below its mount point, without a closing slash. Returns its
+ * length, 0: there is none. */
+static size_t find_cgroup(char *path, size_t capacity)
 {
-    if (os_read_file("/proc/self/cgroup", group, capacity) < 0) {
-        return false;
+    if (os_read_file("/proc/self/cgroup", path, capacity) < 0) {
+        return 0;
     }
-    char *own = strstr(group, "0::/");
+    const char *own = strstr(path, "0::/");
     if (own == NULL) {
-        return false;
+        return 0;
     }
     own += strlen("0::");
     size_t length = strcspn(own, "\n");
-    memmove(group, own, length);
-    group[length == 1 ? 0 : length] = '\0';
-    return true;
+    if (MOUNT_BYTES + length >= capacity) {
+        return 0;
+    }
+    memmove(path + MOUNT_BYTES, own, length);
+    memcpy(path, mount, MOUNT_BYTES);
+    return MOUNT_BYTES + (length == 1 ? 0 : length);
 }
 
 /* Calls read_limit with the text of `file` in the cgroup and in each one above it. */
 static void for_each_cgroup(const char *file, void (*read_limit)(const char *text, uint64_t *limit),
                             uint64_t *limit)
 {
-    static const char mount[] = "/sys/fs/cgroup";
-    char group[PATH_BYTES];
-    char path[sizeof(mount) + sizeof(group) + FILE_BYTES];
+    char path[PATH_BYTES + FILE_BYTES];
     char text[64];
-    if (!find_cgroup(group, sizeof(group))) {
-        return;
-    }
-    for (;;) {
-        size_t length = strlen(group);
-        memcpy(path, mount, sizeof(mount));
-        memcpy(path + sizeof(mount) - 1, group, length);
-        memcpy(path + sizeof(mount) - 1 + length, file, strlen(file) + 1);
+    size_t length = find_cgroup(path, PATH_BYTES);
+    while (length != 0) {
+        memcpy(path + length, file, strlen(file) + 1);
         if (os_read_file(path, text, sizeof(text)) > 0 && strncmp(text, "max", 3) != 0) {
             read_limit(text, limit);
         }
-        if (length == 0) {
+        if (length == MOUNT_BYTES) {
             return;
         }
-        while (group[--length] != '/') {
+        while (path[--length] != '/') {
         }
-        group[length] = '\0';
     }
 }
 
