@@ -144,9 +144,8 @@ static void *alloc_aligned(size_t alignment, size_t bytes)
         return pm_malloc(bytes);
     }
     if (alignment > CHUNK_BYTES) {
-        /* A huge mapping is longer than a chunk: page_map.h counts on it. */
-        size_t huge_bytes = bytes > NORMAL_MAX_BYTES ? bytes : NORMAL_MAX_BYTES + 1;
-        return alloc_large(CLASS_HUGE, huge_bytes, log2_floor(alignment) - PAGE_LOG2).start;
+        size_t some_bytes = bytes != 0 ? bytes : 1;
+        return alloc_large(CLASS_HUGE, some_bytes, log2_floor(alignment) - PAGE_LOG2).start;
     }
     unsigned class = size_class_of_aligned(bytes, alignment);
     if (size_class_is_small(class)) {
@@ -306,22 +305,35 @@ PUBLIC void pm_free_aligned_sized(void *block, size_t alignment, size_t bytes)
     pm_free(block);
 }
 
-/* Does the block stay where it is? It must not be so large for it that memory is wasted. */
-static bool resize_in_place(void *block, size_t old_bytes, size_t new_bytes)
+/* What outgrows this moves to a mapping of its own: it may go on growing, without being copied. */
+enum { GROWN_BYTES = 1 << 20 };
+
+/* Resizes by moving pages, or none at all. NULL: it stays as it was. */
+static void *resize_pages(void *block, size_t old_bytes, size_t new_bytes)
 {
-    if (new_bytes <= old_bytes && new_bytes >= old_bytes / 2) {
-        return true;
+    if (page_map_class(block) == CLASS_HUGE) {
+        /* NULL: no memory, or a sandbox that refuses mremap; a copy may do. */
+        return new_bytes >= GROWN_BYTES ? huge_resize(huge_of(block), new_bytes) : NULL;
     }
-    if (old_bytes <= SMALL_MAX_BYTES || new_bytes <= SMALL_MAX_BYTES ||
-        old_bytes > NORMAL_MAX_BYTES || new_bytes > NORMAL_MAX_BYTES) {
-        return false;
+    bool is_small = old_bytes <= SMALL_MAX_BYTES || new_bytes <= SMALL_MAX_BYTES;
+    bool outgrows = old_bytes < GROWN_BYTES && new_bytes >= GROWN_BYTES;
+    if (is_small || outgrows || new_bytes > NORMAL_MAX_BYTES) {
+        return NULL;
     }
-    return arena_resize_normal(arena_normal_page(block), size_class_of(new_bytes));
+    bool is_done = arena_resize_normal(arena_normal_page(block), size_class_of(new_bytes));
+    return is_done ? block : NULL;
+}
+
+static void *alloc_to_grow(size_t bytes)
+{
+    bool is_large = bytes >= GROWN_BYTES && limit_allows(bytes);
+    void *block = is_large ? huge_alloc_to_grow(bytes) : NULL;
+    return block != NULL ? block : pm_malloc(size_class_room_to_grow(bytes));
 }
 
 static void *move(void *block, size_t old_bytes, size_t new_bytes)
 {
-    void *moved = pm_malloc(new_bytes);
+    void *moved = new_bytes > old_bytes ? alloc_to_grow(new_bytes) : pm_malloc(new_bytes);
     if (unlikely(moved == NULL)) {
         return new_bytes < old_bytes ? block : NULL;
     }
@@ -348,18 +360,11 @@ static void *resize(void *block, size_t new_bytes)
         !limit_allows(new_bytes - old_bytes)) {
         return no_memory();
     }
-    if (resize_in_place(block, old_bytes, new_bytes)) {
-        return block;
+    if (new_bytes <= old_bytes && new_bytes >= old_bytes / 2) {
+        return block; /* not so large for it that memory is wasted */
     }
-    if (old_bytes > NORMAL_MAX_BYTES && new_bytes > NORMAL_MAX_BYTES) {
-        /* NULL: no memory, or a sandbox that refuses mremap; a copy may do. */
-        void *resized = huge_resize(huge_of(block), new_bytes);
-        if (likely(resized != NULL)) {
-            return resized;
-        }
-    }
-    return move(block, old_bytes,
-                new_bytes > old_bytes ? size_class_room_to_grow(new_bytes) : new_bytes);
+    void *resized = resize_pages(block, old_bytes, new_bytes);
+    return resized != NULL ? resized : move(block, old_bytes, new_bytes);
 }
 
 PUBLIC void *pm_realloc(void *block, size_t bytes)

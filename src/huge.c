@@ -5,12 +5,18 @@
 #include "meta.h"
 #include "os.h"
 #include "page_map.h"
+#include "size_class.h"
 #include "sparse.h"
 #include "tick.h"
 
 #include <stdint.h>
 
-enum { KEPT_MAX_COUNT = 8, KEPT_MAX_BYTES = 64 << 20, KEPT_SHARE = 8 };
+enum {
+    KEPT_MAX_COUNT = 8,
+    KEPT_MAX_BYTES = 64 << 20,
+    KEPT_SHARE = 8,
+    LEAST_EXCESS_BYTES = 64 << 10, /* an OS page, whatever its size */
+};
 
 struct huge_blocks huge_blocks = {
     .all = {&huge_blocks.all, &huge_blocks.all},
@@ -37,16 +43,20 @@ static void descriptor_destroy(struct huge *huge)
     mutex_unlock(&huge_blocks.lock);
 }
 
-static void publish(struct huge *huge, void *start, size_t bytes)
+static size_t tail_bytes(const struct huge *huge)
 {
-    huge->start = start;
-    huge->bytes = bytes;
-    page_map_set_huge(start, huge);
-    page_map_set_class(start, 1, CLASS_HUGE);
+    return huge->has_tail ? huge->mapped_bytes - huge->bytes : 0;
+}
+
+static void publish(struct huge *huge)
+{
+    page_map_set_huge(huge->start, huge);
+    page_map_set_class(huge->start, 1, CLASS_HUGE);
     mutex_lock(&huge_blocks.lock);
     huge->epoch = huge_blocks.epoch;
     list_insert_after(&huge_blocks.all, &huge->link);
-    huge_blocks.bytes += bytes;
+    huge_blocks.bytes += huge->bytes;
+    huge_blocks.tail_bytes += tail_bytes(huge);
     huge_blocks.count++;
     mutex_unlock(&huge_blocks.lock);
 }
@@ -59,53 +69,75 @@ static void withdraw(struct huge *huge)
     if (huge->epoch == huge_blocks.epoch) {
         list_remove(&huge->link);
         huge_blocks.bytes -= huge->bytes;
+        huge_blocks.tail_bytes -= tail_bytes(huge);
         huge_blocks.count--;
     }
     mutex_unlock(&huge_blocks.lock);
 }
 
-/* Addresses that the page map knows. bytes: whole OS pages. */
-static void *map_covered(size_t bytes, size_t alignment)
+/* A mapping is longer than a chunk, so that no two begin in the same slot of the page map. */
+static size_t mapping_for(size_t bytes)
 {
-    void *start = os_map(bytes, alignment, NULL, "poolmalloc huge");
+    size_t least = NORMAL_MAX_BYTES + LEAST_EXCESS_BYTES;
+    return bytes < least ? least : bytes;
+}
+
+/* Addresses that the page map knows. */
+static void *map_covered(size_t mapped_bytes, size_t alignment)
+{
+    void *start = os_map(mapped_bytes, alignment, NULL, "poolmalloc huge");
     if (start != NULL && !page_map_cover(start, 1)) {
-        os_unmap(start, bytes);
+        os_unmap(start, mapped_bytes);
         return NULL;
     }
     return start;
 }
 
-/* Resizes a mapping that the page map does not know just now. NULL: it stays as it was. */
-static void *resize_mapping(void *start, size_t old_bytes, size_t new_bytes)
+/* Gives a mapping that the page map does not know just now another length, where it is or
+ * elsewhere. false: it stays as it was. */
+static bool remap(struct huge *huge, size_t mapped_bytes)
 {
-    if (os_remap(start, old_bytes, new_bytes, NULL)) {
-        return start;
+    void *start = huge->start;
+    if (!os_remap(start, huge->mapped_bytes, mapped_bytes, NULL)) {
+        start = map_covered(mapped_bytes, os_page_bytes());
+        if (start == NULL) {
+            return false;
+        }
+        if (!os_remap(huge->start, huge->mapped_bytes, mapped_bytes, start)) {
+            os_unmap(start, mapped_bytes);
+            return false;
+        }
     }
-    void *target = map_covered(new_bytes, os_page_bytes());
-    if (target != NULL && !os_remap(start, old_bytes, new_bytes, target)) {
-        os_unmap(target, new_bytes);
-        return NULL;
-    }
-    return target;
+    huge->start = start;
+    huge->mapped_bytes = mapped_bytes;
+    return true;
+}
+
+/* What of a kept mapping may be resident. */
+static size_t kept_bytes(const struct huge *kept)
+{
+    return kept->bytes + tail_bytes(kept);
 }
 
 static void forget_kept_locked(struct huge *huge) REQUIRES(huge_blocks.lock)
 {
     list_remove(&huge->link);
-    huge_blocks.kept_bytes -= huge->bytes;
+    huge_blocks.kept_bytes -= kept_bytes(huge);
     huge_blocks.kept_count--;
 }
 
 /* The smallest that is large enough, else the largest. */
-static struct huge *best_kept_locked(size_t bytes) REQUIRES(huge_blocks.lock)
+static struct huge *best_kept_locked(size_t mapped_bytes) REQUIRES(huge_blocks.lock)
 {
     struct huge *best = NULL;
     struct list *head = &huge_blocks.kept;
     for (struct list *node = head->next; node != head; node = node->next) {
         struct huge *kept = list_entry(node, struct huge, link);
-        bool is_better = best == NULL ||
-                         (best->bytes < bytes ? kept->bytes > best->bytes
-                                              : kept->bytes >= bytes && kept->bytes < best->bytes);
+        size_t has_bytes = kept->mapped_bytes;
+        bool is_better =
+            best == NULL || (best->mapped_bytes < mapped_bytes
+                                 ? has_bytes > best->mapped_bytes
+                                 : has_bytes >= mapped_bytes && has_bytes < best->mapped_bytes);
         if (is_better) {
             best = kept;
         }
@@ -113,10 +145,10 @@ static struct huge *best_kept_locked(size_t bytes) REQUIRES(huge_blocks.lock)
     return best;
 }
 
-static struct huge *take_kept(size_t bytes)
+static struct huge *take_kept(size_t mapped_bytes)
 {
     mutex_lock(&huge_blocks.lock);
-    struct huge *kept = best_kept_locked(bytes);
+    struct huge *kept = best_kept_locked(mapped_bytes);
     if (kept != NULL) {
         forget_kept_locked(kept);
     }
@@ -126,29 +158,28 @@ static struct huge *take_kept(size_t bytes)
 
 static void unmap(struct huge *huge)
 {
-    os_unmap(huge->start, huge->bytes);
+    os_unmap(huge->start, huge->mapped_bytes);
     descriptor_destroy(huge);
 }
 
-/* A kept mapping made to size. NULL: there is none. */
-static struct huge *reuse_kept(size_t bytes)
+/* A kept mapping with room for the block. NULL: there is none. */
+static struct huge *reuse_kept(size_t bytes, bool is_growing)
 {
-    struct huge *huge = take_kept(bytes);
+    size_t wanted = mapping_for(bytes);
+    struct huge *huge = take_kept(wanted);
     if (huge == NULL) {
         return NULL;
     }
-    void *start = huge->start;
-    if (huge->bytes < bytes || huge->bytes > bytes + bytes / KEPT_SHARE) {
-        start = resize_mapping(start, huge->bytes, bytes);
-    } else {
-        bytes = huge->bytes;
-    }
-    if (start == NULL) {
+    bool is_too_long = !is_growing && huge->mapped_bytes > wanted + wanted / KEPT_SHARE;
+    if ((huge->mapped_bytes < wanted || is_too_long) && !remap(huge, wanted)) {
         unmap(huge);
         return NULL;
     }
+    huge->bytes = bytes;
+    huge->has_tail = true;
+    huge->tick = tick_count();
     huge->is_zeroed = false;
-    publish(huge, start, bytes);
+    publish(huge);
     return huge;
 }
 
@@ -158,21 +189,24 @@ static void *alloc_fresh(size_t bytes, size_t alignment)
     if (huge == NULL) {
         return NULL;
     }
-    void *start = map_covered(bytes, alignment);
-    if (start == NULL) {
+    huge->mapped_bytes = mapping_for(bytes);
+    huge->start = map_covered(huge->mapped_bytes, alignment);
+    if (huge->start == NULL) {
         descriptor_destroy(huge);
         return NULL;
     }
+    huge->bytes = bytes;
+    huge->has_tail = false;
     huge->is_zeroed = true;
-    publish(huge, start, bytes);
-    return start;
+    publish(huge);
+    return huge->start;
 }
 
 void *huge_alloc(size_t bytes, size_t alignment)
 {
     bytes = align_up(bytes, os_page_bytes());
     if (alignment <= os_page_bytes() || alignment <= PAGE_BYTES) {
-        struct huge *reused = reuse_kept(bytes);
+        struct huge *reused = reuse_kept(bytes, false);
         if (reused != NULL && ((size_t)reused->start & (alignment - 1)) == 0) {
             return reused->start;
         }
@@ -181,6 +215,13 @@ void *huge_alloc(size_t bytes, size_t alignment)
         }
     }
     return alloc_fresh(bytes, alignment > os_page_bytes() ? alignment : os_page_bytes());
+}
+
+void *huge_alloc_to_grow(size_t bytes)
+{
+    bytes = align_up(bytes, os_page_bytes());
+    struct huge *reused = reuse_kept(bytes, true);
+    return reused != NULL ? reused->start : alloc_fresh(bytes, os_page_bytes());
 }
 
 struct huge *huge_of(const void *start)
@@ -215,7 +256,7 @@ void huge_free(struct huge *huge)
     huge->tick = tick_count();
     mutex_lock(&huge_blocks.lock);
     list_insert_after(&huge_blocks.kept, &huge->link);
-    huge_blocks.kept_bytes += huge->bytes;
+    huge_blocks.kept_bytes += kept_bytes(huge);
     huge_blocks.kept_count++;
     struct huge *surplus = take_surplus_locked();
     mutex_unlock(&huge_blocks.lock);
@@ -246,16 +287,36 @@ static struct huge *take_old(uint32_t ticks)
 struct huge_totals huge_totals(void)
 {
     mutex_lock(&huge_blocks.lock);
-    struct huge_totals totals = {huge_blocks.bytes, huge_blocks.kept_bytes};
+    struct huge_totals totals = {huge_blocks.bytes,
+                                 huge_blocks.kept_bytes + huge_blocks.tail_bytes};
     mutex_unlock(&huge_blocks.lock);
     return totals;
 }
 
-size_t huge_unmap_kept(uint32_t ticks)
+static size_t purge_old_tails_locked(uint32_t ticks) REQUIRES(huge_blocks.lock)
 {
     size_t bytes = 0;
+    struct list *head = &huge_blocks.all;
+    for (struct list *node = head->next; huge_blocks.tail_bytes != 0 && node != head;
+         node = node->next) {
+        struct huge *huge = list_entry(node, struct huge, link);
+        if (huge->has_tail && tick_count() - huge->tick >= ticks) {
+            os_purge((char *)huge->start + huge->bytes, tail_bytes(huge));
+            bytes += tail_bytes(huge);
+            huge_blocks.tail_bytes -= tail_bytes(huge);
+            huge->has_tail = false;
+        }
+    }
+    return bytes;
+}
+
+size_t huge_decay(uint32_t ticks)
+{
+    mutex_lock(&huge_blocks.lock);
+    size_t bytes = purge_old_tails_locked(ticks);
+    mutex_unlock(&huge_blocks.lock);
     for (struct huge *huge = take_old(ticks); huge != NULL; huge = take_old(ticks)) {
-        bytes += huge->bytes;
+        bytes += kept_bytes(huge);
         unmap(huge);
     }
     return bytes;
@@ -264,13 +325,18 @@ size_t huge_unmap_kept(uint32_t ticks)
 /* Withdrawn while it changes: its old addresses may be somebody else's at once. */
 void *huge_resize(struct huge *huge, size_t new_bytes)
 {
-    void *start = huge->start;
-    size_t old_bytes = huge->bytes;
     new_bytes = align_up(new_bytes, os_page_bytes());
+    bool is_shrinking = new_bytes < huge->bytes;
     withdraw(huge);
-    void *resized = resize_mapping(start, old_bytes, new_bytes);
-    publish(huge, resized != NULL ? resized : start, resized != NULL ? new_bytes : old_bytes);
-    return resized;
+    bool is_done =
+        is_shrinking || new_bytes > huge->mapped_bytes ? remap(huge, mapping_for(new_bytes)) : true;
+    if (is_done) {
+        huge->bytes = new_bytes;
+        huge->has_tail |= is_shrinking;
+        huge->tick = tick_count();
+    }
+    publish(huge);
+    return is_done ? huge->start : NULL;
 }
 
 void huge_abandon_lock(void)
@@ -283,6 +349,7 @@ void huge_abandon_lock(void)
         huge_blocks.kept_count = 0;
         huge_blocks.unused = NULL;
         huge_blocks.bytes = 0;
+        huge_blocks.tail_bytes = 0;
         huge_blocks.count = 0;
     }
 }

@@ -224,7 +224,7 @@ bool purge_poll(void)
     age_depots();
     lower_marks();
     if (decays()) {
-        huge_unmap_kept(HUGE_KEPT_TICKS);
+        huge_decay(HUGE_KEPT_TICKS);
     }
     if (now_ms >= purger.next_decay_ms && decays()) {
         purger.next_decay_ms = now_ms + config.decay_ms / 2;
@@ -278,7 +278,7 @@ void purge_depots(void)
 
 bool purge_all(void)
 {
-    size_t unmapped_bytes = huge_unmap_kept(0);
+    size_t unmapped_bytes = huge_decay(0);
     mutex_lock(&purger.lock);
     uint64_t before = heap_sums().purged_bytes;
     empty_all();

@@ -250,26 +250,42 @@ static void add_tcaches(struct walk *walk)
 
 /* ---- Huge blocks and metadata ------------------------------------------------------------ */
 
-static void add_huge(struct walk *walk)
+/* What of a mapping belongs to no block is a free page like others. */
+static void add_huge(struct walk *walk, const struct huge *huge, size_t block_bytes)
 {
     struct stats *stats = walk->stats;
-    const char *head = (const char *)walk->layout->huge_blocks + offsetof(struct huge_blocks, all);
-    struct huge_blocks blocks;
+    const char *tail = (const char *)huge->start + block_bytes;
+    size_t tail_bytes = huge->mapped_bytes - block_bytes;
+    stats->totals.huge += block_bytes;
+    walk->found.huge_mapped += huge->mapped_bytes;
+    walk->found.huge_resident += resident_bytes(walk, huge->start, block_bytes, block_bytes);
+    walk->found.free_resident += resident_bytes(walk, tail, tail_bytes, 0);
+}
+
+/* A block may have changed from one list to the other meanwhile: either's head ends a walk. */
+static void add_huge_list(struct walk *walk, const struct list *first, bool is_live)
+{
+    const struct huge_blocks *blocks = walk->layout->huge_blocks;
+    const struct list *node = first;
     struct huge huge;
-    if (!fetch(walk, walk->layout->huge_blocks, &blocks, sizeof(blocks))) {
-        return;
-    }
-    const char *node = (const char *)blocks.all.next;
-    stats->totals.lock_waits += blocks.lock.waits;
-    for (unsigned i = 0; node != head && i < HUGE_MAX; i++) {
-        if (!fetch(walk, node - offsetof(struct huge, link), &huge, sizeof(huge)) ||
-            huge.start == NULL) {
+    for (unsigned i = 0; node != &blocks->all && node != &blocks->kept && i < HUGE_MAX; i++) {
+        if (!fetch(walk, (const char *)node - offsetof(struct huge, link), &huge, sizeof(huge)) ||
+            huge.start == NULL || huge.bytes > huge.mapped_bytes) {
             return;
         }
-        stats->classes[CLASS_HUGE].runs++;
-        stats->totals.huge += huge.bytes;
-        walk->found.huge_resident += resident_bytes(walk, huge.start, huge.bytes, huge.bytes);
-        node = (const char *)huge.link.next;
+        walk->stats->classes[CLASS_HUGE].runs += is_live;
+        add_huge(walk, &huge, is_live ? huge.bytes : 0);
+        node = huge.link.next;
+    }
+}
+
+static void add_huge_lists(struct walk *walk)
+{
+    struct huge_blocks blocks;
+    if (fetch(walk, walk->layout->huge_blocks, &blocks, sizeof(blocks))) {
+        walk->stats->totals.lock_waits += blocks.lock.waits;
+        add_huge_list(walk, blocks.all.next, true);
+        add_huge_list(walk, blocks.kept.next, false);
     }
 }
 
@@ -341,7 +357,7 @@ bool stats_collect(struct stats *stats, const struct layout *layout, struct read
     stats->arena_count_is_configured = false;
     add_arenas(&walk);
     add_tcaches(&walk);
-    add_huge(&walk);
+    add_huge_lists(&walk);
     add_metadata_regions(&walk);
     add_page_map(&walk);
     stats_settle(stats, &walk.found);

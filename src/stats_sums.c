@@ -79,7 +79,7 @@ static void settle_pages(struct stats_totals *totals, const struct stats_found *
     totals->untouched = run_untouched + totals->untouched_huge;
     totals->free_pages = surplus(chunk_resident, run_bytes - run_untouched);
     totals->resident = totals->active - totals->untouched + totals->free_pages + totals->metadata;
-    totals->mapped = totals->chunks * CHUNK_BYTES + totals->huge + totals->metadata_mapped;
+    totals->mapped = totals->chunks * CHUNK_BYTES + found->huge_mapped + totals->metadata_mapped;
     if (totals->mapped < totals->resident) {
         totals->mapped = totals->resident; /* a chunk was mapped between two reads */
     }

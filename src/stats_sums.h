@@ -107,7 +107,8 @@ struct stats {
 struct stats_found {
     uint64_t used_resident; /* of chunks' pages in use */
     uint64_t huge_resident; /* of huge blocks */
-    uint64_t free_resident; /* of free pages */
+    uint64_t huge_mapped;   /* all of their mappings, kept ones too */
+    uint64_t free_resident; /* of free pages, and of huge mappings beside their blocks */
 };
 
 /* Makes live slots, totals and the waterfall from what was counted. */

@@ -38,7 +38,8 @@ const struct stat_row stat_rows[] = {
     ROW(STAT_BYTES, dirty,
         "Bytes of free pages that were used before and have not been purged, as the allocator "
         "counts them."),
-    ROW(STAT_BYTES, huge, "Bytes of live blocks above 16 MiB, each a mapping of its own."),
+    ROW(STAT_BYTES, huge,
+        "Bytes of live blocks with a mapping each: above 16 MiB, or grown above 1 MiB."),
     ROW(STAT_BYTES, untouched_huge, "The part of untouched that lies in huge blocks."),
     ROW(STAT_BYTES, metadata_mapped,
         "Bytes of addresses mapped for the allocator's own structures."),
@@ -54,7 +55,7 @@ const struct stat_row stat_rows[] = {
     ROW(STAT_COUNT, quota_cpus,
         "CPUs worth of the cgroup's cpu.max, rounded up; 0 without a quota."),
     ROW(STAT_COUNT, chunks, "Chunks of 16 MiB mapped."),
-    ROW(STAT_TOTAL, allocs, "Allocations up to 16 MiB."),
+    ROW(STAT_TOTAL, allocs, "Allocations without a mapping of their own."),
     ROW(STAT_TOTAL, misses, "Allocations for which the thread's cache had nothing at hand."),
     ROW(STAT_TOTAL, slow_allocs,
         "Allocations that took the slow path: misses, and those of normal classes."),

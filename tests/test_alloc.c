@@ -227,6 +227,23 @@ static bool survives_faults(unsigned calls, unsigned count)
     return survived;
 }
 
+static void what_outgrows_a_run_is_not_copied_again(void)
+{
+    struct block block = {pm_malloc(700000), 700000, 0};
+    put_stamp(&block, 's');
+    block.start = pm_realloc(block.start, 3 << 20);
+    CU_ASSERT_EQUAL(page_map_class(block.start), CLASS_HUGE);
+    CU_ASSERT_TRUE(has_stamp(&block, 700000));
+    CU_ASSERT_EQUAL(pm_usable_size(block.start), 3 << 20);
+    CU_ASSERT_PTR_EQUAL(pm_realloc(block.start, 15 << 20), block.start);
+    CU_ASSERT_PTR_EQUAL(pm_realloc(block.start, 2 << 20), block.start);
+    CU_ASSERT_EQUAL(pm_usable_size(block.start), 2 << 20);
+    block.start = pm_realloc(block.start, 700000);
+    CU_ASSERT_EQUAL(page_map_class(block.start), size_class_of(700000));
+    CU_ASSERT_TRUE(has_stamp(&block, 700000));
+    pm_free(block.start);
+}
+
 static void every_system_call_may_fail(void)
 {
     for (unsigned calls = 0; calls < FAULTS; calls++) {
@@ -339,6 +356,7 @@ static void what_grows_gets_room(void)
 
 static const struct test tests[] = {
     {"blocks keep their contents", blocks_keep_their_contents},
+    {"what outgrows a run is not copied again", what_outgrows_a_run_is_not_copied_again},
     {"every system call may fail", every_system_call_may_fail},
     {"the program cannot damage the allocator", the_program_cannot_damage_the_allocator},
     {"impossible sizes", impossible_sizes},

@@ -42,16 +42,20 @@ static bool is_stamped(const char *block, size_t bytes)
 static bool lists_agree(void)
 {
     size_t bytes = 0;
+    size_t tail_bytes = 0;
     size_t count = 0;
     for (struct list *node = huge_blocks.all.next; node != &huge_blocks.all; node = node->next) {
         struct huge *huge = list_entry(node, struct huge, link);
         bytes += huge->bytes;
+        tail_bytes += huge->has_tail ? huge->mapped_bytes - huge->bytes : 0;
         count++;
-        if (huge_of(huge->start) != huge || page_map_class(huge->start) != CLASS_HUGE) {
+        if (huge_of(huge->start) != huge || page_map_class(huge->start) != CLASS_HUGE ||
+            huge->mapped_bytes < huge->bytes || huge->mapped_bytes <= NORMAL_MAX_BYTES) {
             return false;
         }
     }
-    return bytes == huge_blocks.bytes && count == huge_blocks.count;
+    return bytes == huge_blocks.bytes && tail_bytes == huge_blocks.tail_bytes &&
+           count == huge_blocks.count;
 }
 
 static void a_block_comes_and_goes(void)
@@ -71,7 +75,7 @@ static void a_block_comes_and_goes(void)
         CU_ASSERT_PTR_NULL(huge_of(block));
         CU_ASSERT_EQUAL(page_map_class(block), CLASS_NONE);
         CU_ASSERT_EQUAL(huge_blocks.kept_count, 1);
-        CU_ASSERT_TRUE(huge_unmap_kept(0) >= some_bytes);
+        CU_ASSERT_TRUE(huge_decay(0) >= some_bytes);
         CU_ASSERT_FALSE(is_mapped(block));
         CU_ASSERT_TRUE(lists_agree());
     }
@@ -108,9 +112,9 @@ static void not_more_than_a_bound_is_kept(void)
         CU_ASSERT_TRUE(huge_blocks.kept_bytes <= 64 * MIB && huge_blocks.kept_count <= 8);
     }
     CU_ASSERT_EQUAL(huge_blocks.kept_count, 3);
-    CU_ASSERT_EQUAL(huge_unmap_kept(1), 0);
+    CU_ASSERT_EQUAL(huge_decay(1), 0);
     tick_advance();
-    CU_ASSERT_TRUE(huge_unmap_kept(1) != 0);
+    CU_ASSERT_TRUE(huge_decay(1) != 0);
     CU_ASSERT_EQUAL(huge_blocks.kept_count, 0);
 }
 
@@ -154,6 +158,50 @@ static void resize_by_moving(void)
     CU_ASSERT_PTR_EQUAL(huge_of(moved), huge);
     CU_ASSERT_FALSE(is_mapped(block));
     CU_ASSERT_EQUAL(page_map_class(block), CLASS_NONE);
+    CU_ASSERT_TRUE(lists_agree());
+}
+
+static void a_growing_block_takes_a_kept_mapping_whole(void)
+{
+    char *earlier = huge_alloc(40 * (size_t)MIB, 1);
+    stamp(earlier, 40 * (size_t)MIB);
+    huge_free(huge_of(earlier));
+    char *block = huge_alloc_to_grow(2 * (size_t)MIB);
+    struct huge *huge = huge_of(block);
+    CU_ASSERT_PTR_EQUAL(block, earlier);
+    CU_ASSERT_EQUAL(huge->bytes, 2 * MIB);
+    CU_ASSERT_EQUAL(huge_blocks.tail_bytes, 38 * (size_t)MIB);
+    CU_ASSERT_PTR_EQUAL(huge_resize(huge, 30 * (size_t)MIB), block);
+    CU_ASSERT_EQUAL(huge_totals().kept_bytes, 10 * (size_t)MIB);
+    CU_ASSERT_EQUAL(huge_decay(1), 0);
+    CU_ASSERT_TRUE(is_stamped(block, 40 * (size_t)MIB));
+    tick_advance();
+    CU_ASSERT_EQUAL(huge_decay(1), 10 * (size_t)MIB);
+    CU_ASSERT_TRUE(is_stamped(block, 30 * (size_t)MIB));
+    CU_ASSERT_EQUAL(block[30 * (size_t)MIB], 0);
+    CU_ASSERT_EQUAL(huge_totals().kept_bytes, 0);
+    CU_ASSERT_TRUE(lists_agree());
+    CU_ASSERT_PTR_EQUAL(huge_resize(huge, 40 * (size_t)MIB), block);
+    CU_ASSERT_TRUE(lists_agree());
+}
+
+static void a_block_shorter_than_a_chunk(void)
+{
+    char *block = huge_alloc(40 * (size_t)MIB, 1);
+    struct huge *huge = huge_of(block);
+    stamp(block, 40 * (size_t)MIB);
+    CU_ASSERT_PTR_EQUAL(huge_resize(huge, 2 * (size_t)MIB), block);
+    CU_ASSERT_FALSE(is_mapped(block + 17 * (size_t)MIB));
+    CU_ASSERT_TRUE(lists_agree());
+    tick_advance();
+    CU_ASSERT_TRUE(huge_decay(1) >= 14 * (size_t)MIB);
+    CU_ASSERT_TRUE(is_stamped(block, 2 * (size_t)MIB));
+    CU_ASSERT_EQUAL(block[2 * MIB], 0);
+    char *second = huge_alloc_to_grow(1);
+    CU_ASSERT_TRUE(second >= block + CHUNK_BYTES || second + CHUNK_BYTES <= block);
+    CU_ASSERT_TRUE(lists_agree());
+    huge_free(huge_of(second));
+    huge_free(huge);
     CU_ASSERT_TRUE(lists_agree());
 }
 
@@ -229,6 +277,8 @@ static const struct test tests[] = {
     {"a descriptor is used again", a_descriptor_is_used_again},
     {"resize in place", resize_in_place},
     {"resize by moving", resize_by_moving},
+    {"a growing block takes a kept mapping whole", a_growing_block_takes_a_kept_mapping_whole},
+    {"a block shorter than a chunk", a_block_shorter_than_a_chunk},
     {"no memory for a block", no_memory_for_a_block},
     {"no memory to resize", no_memory_to_resize},
     {"an abandoned list", an_abandoned_list},

@@ -160,7 +160,7 @@ static void put_largest(const struct stats *stats, class_value value, const char
         }
         uint64_t live = stats->classes[class].live;
         printf("%s%s (%s %s %llu live block%s)", i == 0 ? "   Largest by size class: " : ", ",
-               class == CLASS_HUGE ? "above 16 MiB" : show_bytes(size_class_bytes(class)).text,
+               class == CLASS_HUGE ? "huge" : show_bytes(size_class_bytes(class)).text,
                show_bytes(value(stats, class)).text, relation, (unsigned long long)live,
                live == 1 ? "" : "s");
     }

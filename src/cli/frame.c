@@ -159,7 +159,7 @@ static void put_class(struct frame *frame, const struct top *top, unsigned class
     uint64_t slots = stats_class_slots(now);
     uint64_t bytes = size_class_bytes(class);
     put(frame, LINE_PLAIN, "  %9s %9s %9s %6.0f %% %9s %9s %8s %8s %8s %8s",
-        class == CLASS_HUGE ? "> 16 MiB" : show_bytes(bytes).text,
+        class == CLASS_HUGE ? "huge" : show_bytes(bytes).text,
         show_bytes(class_pages_bytes(stats, class)).text, show_count((double)now->live).text,
         slots == 0 ? 100.0 : 100.0 * (double)now->live / (double)slots,
         show_bytes(now->cached_slots * bytes).text, show_bytes(now->depot_slots * bytes).text,
