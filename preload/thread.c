@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pthread_create and thrd_create, wrapped: the place where it is known, outside of malloc and of
- * every lock of libc, that the program has a second thread. */
+ * every lock of libc, that the program has a second thread; and where a forked child can still tell
+ * its own threads from those that are gone. */
 #include "background.h"
 #include "compiler.h"
 #include "mutex.h"
@@ -36,7 +37,7 @@ PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
     if (create == NULL) {
         return EAGAIN;
     }
-    mutex_expect_threads();
+    mutex_check_fork();
     int error = create(thread, attributes, run, argument);
     if (error == 0) {
         background_on_thread();
@@ -52,7 +53,7 @@ PUBLIC int thrd_create(thrd_t *thread, thrd_start_t run, void *argument)
     if (create == NULL) {
         return thrd_error;
     }
-    mutex_expect_threads();
+    mutex_check_fork();
     int status = create(thread, run, argument);
     if (status == thrd_success) {
         background_on_thread();

@@ -2,7 +2,6 @@
 #include "background.h"
 
 #include "config.h"
-#include "mutex.h"
 #include "os.h"
 #include "purge.h"
 #include "tcache.h"
@@ -38,7 +37,6 @@ static void start(void)
     if (atomic_exchange(&is_running, true) || pthread_attr_init(&attributes) != 0) {
         return;
     }
-    mutex_expect_threads();
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);

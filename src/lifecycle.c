@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What happens at the start, at fork and at the end of a process. Nothing relies on the start
  * having happened: the first malloc of the dynamic loader comes before it. */
-#include "alone.h"
 #include "arena.h"
 #include "background.h"
 #include "config.h"
@@ -33,9 +32,7 @@ __attribute__((constructor)) static void start(void)
     config_load();
     purge_update_budget();
     stats_report_load();
-    if (!is_alone()) {
-        mutex_expect_threads();
-    }
+    mutex_watch_forks();
     background_on_start();
 }
 

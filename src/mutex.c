@@ -13,30 +13,28 @@ static const uint32_t waiters = UINT32_C(1) << 31;
 /* Holds 1 in a process that knows it was forked, or never was. NULL: not watched. */
 static _Atomic(_Atomic uint32_t *) fork_mark;
 
-static void watch_forks(void)
+static bool is_noticed(void)
+{
+    const _Atomic uint32_t *mark = atomic_load_explicit(&fork_mark, memory_order_acquire);
+    return mark != NULL && atomic_load_explicit(mark, memory_order_relaxed) != 0;
+}
+
+static void after_fork_in_child(void)
+{
+    if (!is_noticed()) {
+        mutex_after_fork();
+    }
+}
+
+void mutex_watch_forks(void)
 {
     _Atomic uint32_t *mark = os_map_fork_mark();
     if (mark != NULL) {
         atomic_store_explicit(mark, 1, memory_order_relaxed);
-        /* release: pairs with the acquire in mutex_check_fork */
+        /* release: pairs with the acquire in is_noticed */
         atomic_store_explicit(&fork_mark, mark, memory_order_release);
     }
-}
-
-/* Two threads here at once register twice, which does no harm; a child forked meanwhile, in which
- * it was not done, does it again. */
-void mutex_expect_threads(void)
-{
-    static _Atomic bool is_done;
-    static _Thread_local bool is_inside; /* pthread_atfork may allocate, and so come back here */
-    if (atomic_load_explicit(&is_done, memory_order_relaxed) || is_inside) {
-        return;
-    }
-    is_inside = true;
-    pthread_atfork(NULL, NULL, mutex_after_fork);
-    watch_forks();
-    is_inside = false;
-    atomic_store_explicit(&is_done, true, memory_order_relaxed);
+    pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
 void mutex_on_fork(_Atomic bool *is_registered, void (*in_child)(void))
@@ -56,8 +54,7 @@ void mutex_note_fork(void)
 
 void mutex_check_fork(void)
 {
-    _Atomic uint32_t *mark = atomic_load_explicit(&fork_mark, memory_order_acquire);
-    if (mark != NULL && atomic_load_explicit(mark, memory_order_relaxed) == 0) {
+    if (atomic_load_explicit(&fork_mark, memory_order_relaxed) != NULL && !is_noticed()) {
         mutex_after_fork();
     }
 }

@@ -69,14 +69,14 @@ bool mutex_is_own(struct mutex *mutex);
 /* In a forked child: was the lock held by a thread that does not exist here? It is free then. */
 bool mutex_abandon(struct mutex *mutex);
 
-/* From here on mutex_after_fork runs in forked children. To be called before a second thread may
- * hold a lock, and not sooner: the child of a process of one thread has nothing to abandon, and if
- * it noticed its fork late it would take its own new threads for gone. Takes a lock of libc's. */
-void mutex_expect_threads(void);
+/* Registers the fork handler that runs mutex_after_fork. To be called at the start, also while
+ * there is one thread: its child may make more, which must not count as gone. */
+void mutex_watch_forks(void);
 
-/* Fork handlers may come too late (those of others run before ours and allocate) or never (a child
- * made by a bare system call). Runs mutex_after_fork in a forked child where it has not run yet; a
- * thread that would wait for a lock calls it first. */
+/* Fork handlers may come too late (those of others run before ours, and allocate or start threads)
+ * or never (a child made by a bare system call). From mutex_watch_forks on this runs
+ * mutex_after_fork in a forked child where it has not run yet; who would wait for a lock, or is
+ * about to make a thread, calls it first. */
 COLD void mutex_check_fork(void);
 
 /* Registers what a forked child does, at the first call with this flag: where the work begins that

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tcache_threads.h"
 
-#include "alone.h"
 #include "config.h"
 #include "meta.h"
-#include "mutex.h"
 #include "os.h"
 #include "purge.h"
 #include "tick.h"
@@ -137,9 +135,6 @@ static void attach_locked(struct tcache *tcache, struct arena *arena) REQUIRES(c
 COLD NOINLINE static struct tcache *open_cache(void)
 {
     config_load();
-    if (!is_alone()) {
-        mutex_expect_threads(); /* if no wrapper saw the thread being made */
-    }
     struct arena *arena = arena_join();
     if (arena == NULL) {
         return NULL;

@@ -55,9 +55,41 @@ static void allocate_in_handler(void)
     handler_runs += can_allocate();
 }
 
+/* ---- A handler that starts a thread, as programs do that have one beside them ---------------- */
+
+enum { WORKER_BYTES = 30000 }; /* of a class that nobody else here uses */
+enum worker_stage { STAGE_NONE, STAGE_FREED, STAGE_GO };
+
+static bool restarts_worker;
+static pthread_t worker;
+static void *worker_block; /* freed: the newest in the worker's cache */
+static _Atomic enum worker_stage worker_stage;
+
+/* Returns what it got after the fork. */
+static void *work(void *unused)
+{
+    (void)unused;
+    worker_block = malloc(WORKER_BYTES);
+    free(worker_block);
+    worker_stage = STAGE_FREED;
+    while (worker_stage != STAGE_GO) {
+    }
+    return malloc(WORKER_BYTES);
+}
+
+static void restart_worker(void)
+{
+    if (restarts_worker && pthread_create(&worker, NULL, work, NULL) == 0) {
+        while (worker_stage != STAGE_FREED) {
+        }
+        restarts_worker = false;
+    }
+}
+
 static void register_handlers(void)
 {
     pthread_atfork(allocate_in_handler, allocate_in_handler, allocate_in_handler);
+    pthread_atfork(NULL, NULL, restart_worker);
     registered++;
 }
 
@@ -252,6 +284,40 @@ static void check_other_ways(void)
     }
 }
 
+/* ---- A thread that a handler started before ours ran is not one that is gone ----------------- */
+
+static void *take_block(void *unused)
+{
+    (void)unused;
+    return malloc(WORKER_BYTES);
+}
+
+/* Had the worker's cache been taken for that of a thread that is gone, its block would go to the
+ * next thread. */
+static int worker_keeps_its_cache(void)
+{
+    pthread_t thread;
+    void *taken = NULL;
+    void *kept = NULL;
+    alarm(CHILD_SECONDS);
+    pthread_create(&thread, NULL, take_block, NULL);
+    pthread_join(thread, &taken);
+    worker_stage = STAGE_GO;
+    pthread_join(worker, &kept);
+    return taken != worker_block && kept == worker_block;
+}
+
+static void check_restarted_worker(void)
+{
+    restarts_worker = true;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(!worker_keeps_its_cache());
+    }
+    restarts_worker = false;
+    CHECK(ended_well(child));
+}
+
 /* ---- Threads of other makes, in a child and in its children --------------------------------- */
 
 static int churn_c11(void *unused)
@@ -316,6 +382,7 @@ int main(void)
     CHECK(can_allocate());
     check_other_threads(make_c11_thread);
     check_other_threads(make_timer_thread);
+    check_restarted_worker();
     check_busy_forks();
     check_other_ways();
     return check_summary();
