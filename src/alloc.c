@@ -144,8 +144,8 @@ static void *alloc_aligned(size_t alignment, size_t bytes)
         return pm_malloc(bytes);
     }
     if (alignment > CHUNK_BYTES) {
-        size_t some_bytes = bytes != 0 ? bytes : 1;
-        return alloc_large(CLASS_HUGE, some_bytes, log2_floor(alignment) - PAGE_LOG2).start;
+        size_t huge_bytes = bytes > SMALL_MAX_BYTES ? bytes : SMALL_MAX_BYTES + 1;
+        return alloc_large(CLASS_HUGE, huge_bytes, log2_floor(alignment) - PAGE_LOG2).start;
     }
     unsigned class = size_class_of_aligned(bytes, alignment);
     if (size_class_is_small(class)) {
@@ -308,16 +308,15 @@ PUBLIC void pm_free_aligned_sized(void *block, size_t alignment, size_t bytes)
 /* What outgrows this moves to a mapping of its own: it may go on growing, without being copied. */
 enum { GROWN_BYTES = 1 << 20 };
 
-/* Resizes by moving pages, or none at all. NULL: it stays as it was. */
+/* Resizes a large block by moving pages, or none at all. NULL: it stays as it was. */
 static void *resize_pages(void *block, size_t old_bytes, size_t new_bytes)
 {
     if (page_map_class(block) == CLASS_HUGE) {
         /* NULL: no memory, or a sandbox that refuses mremap; a copy may do. */
-        return new_bytes >= GROWN_BYTES ? huge_resize(huge_of(block), new_bytes) : NULL;
+        return new_bytes > GROWN_BYTES ? huge_resize(huge_of(block), new_bytes) : NULL;
     }
-    bool is_small = old_bytes <= SMALL_MAX_BYTES || new_bytes <= SMALL_MAX_BYTES;
-    bool outgrows = old_bytes < GROWN_BYTES && new_bytes >= GROWN_BYTES;
-    if (is_small || outgrows || new_bytes > NORMAL_MAX_BYTES) {
+    bool outgrows = old_bytes <= GROWN_BYTES && new_bytes > GROWN_BYTES;
+    if (outgrows || new_bytes <= SMALL_MAX_BYTES || new_bytes > NORMAL_MAX_BYTES) {
         return NULL;
     }
     bool is_done = arena_resize_normal(arena_normal_page(block), size_class_of(new_bytes));
@@ -326,9 +325,11 @@ static void *resize_pages(void *block, size_t old_bytes, size_t new_bytes)
 
 static void *alloc_to_grow(size_t bytes)
 {
-    bool is_large = bytes >= GROWN_BYTES && limit_allows(bytes);
-    void *block = is_large ? huge_alloc_to_grow(bytes) : NULL;
-    return block != NULL ? block : pm_malloc(size_class_room_to_grow(bytes));
+    void *block = NULL;
+    if (unlikely(bytes > GROWN_BYTES) && limit_allows(bytes)) {
+        block = huge_alloc_to_grow(bytes);
+    }
+    return likely(block == NULL) ? pm_malloc(size_class_room_to_grow(bytes)) : block;
 }
 
 static void *move(void *block, size_t old_bytes, size_t new_bytes)
@@ -363,7 +364,7 @@ static void *resize(void *block, size_t new_bytes)
     if (new_bytes <= old_bytes && new_bytes >= old_bytes / 2) {
         return block; /* not so large for it that memory is wasted */
     }
-    void *resized = resize_pages(block, old_bytes, new_bytes);
+    void *resized = old_bytes > SMALL_MAX_BYTES ? resize_pages(block, old_bytes, new_bytes) : NULL;
     return resized != NULL ? resized : move(block, old_bytes, new_bytes);
 }
 

@@ -45,7 +45,7 @@ static void descriptor_destroy(struct huge *huge)
 
 static size_t tail_bytes(const struct huge *huge)
 {
-    return huge->has_tail ? huge->mapped_bytes - huge->bytes : 0;
+    return huge->touched_bytes - huge->bytes;
 }
 
 static void publish(struct huge *huge)
@@ -98,6 +98,9 @@ static void *map_covered(size_t mapped_bytes, size_t alignment)
 static bool remap(struct huge *huge, size_t mapped_bytes)
 {
     void *start = huge->start;
+    if (huge->mapped_bytes == mapped_bytes) {
+        return true;
+    }
     if (!os_remap(start, huge->mapped_bytes, mapped_bytes, NULL)) {
         start = map_covered(mapped_bytes, os_page_bytes());
         if (start == NULL) {
@@ -110,19 +113,31 @@ static bool remap(struct huge *huge, size_t mapped_bytes)
     }
     huge->start = start;
     huge->mapped_bytes = mapped_bytes;
+    if (huge->touched_bytes > mapped_bytes) {
+        huge->touched_bytes = mapped_bytes;
+    }
     return true;
 }
 
-/* What of a kept mapping may be resident. */
-static size_t kept_bytes(const struct huge *kept)
+/* Within the mapping. */
+static void set_bytes(struct huge *huge, size_t bytes)
 {
-    return kept->bytes + tail_bytes(kept);
+    huge->bytes = bytes;
+    huge->tick = tick_count();
+    if (huge->touched_bytes < bytes) {
+        huge->touched_bytes = bytes;
+    }
+}
+
+static bool is_short(const struct huge *kept)
+{
+    return kept->touched_bytes <= NORMAL_MAX_BYTES;
 }
 
 static void forget_kept_locked(struct huge *huge) REQUIRES(huge_blocks.lock)
 {
     list_remove(&huge->link);
-    huge_blocks.kept_bytes -= kept_bytes(huge);
+    huge_blocks.kept_bytes -= huge->touched_bytes;
     huge_blocks.kept_count--;
 }
 
@@ -175,9 +190,7 @@ static struct huge *reuse_kept(size_t bytes, bool is_growing)
         unmap(huge);
         return NULL;
     }
-    huge->bytes = bytes;
-    huge->has_tail = true;
-    huge->tick = tick_count();
+    set_bytes(huge, bytes);
     huge->is_zeroed = false;
     publish(huge);
     return huge;
@@ -195,8 +208,8 @@ static void *alloc_fresh(size_t bytes, size_t alignment)
         descriptor_destroy(huge);
         return NULL;
     }
-    huge->bytes = bytes;
-    huge->has_tail = false;
+    huge->touched_bytes = 0;
+    set_bytes(huge, bytes);
     huge->is_zeroed = true;
     publish(huge);
     return huge->start;
@@ -256,7 +269,7 @@ void huge_free(struct huge *huge)
     huge->tick = tick_count();
     mutex_lock(&huge_blocks.lock);
     list_insert_after(&huge_blocks.kept, &huge->link);
-    huge_blocks.kept_bytes += kept_bytes(huge);
+    huge_blocks.kept_bytes += huge->touched_bytes;
     huge_blocks.kept_count++;
     struct huge *surplus = take_surplus_locked();
     mutex_unlock(&huge_blocks.lock);
@@ -268,20 +281,32 @@ void huge_free(struct huge *huge)
     }
 }
 
-static struct huge *take_old(uint32_t ticks)
+/* A kept mapping that has lain for so long, taken out, or NULL. */
+static struct huge *take_old(uint32_t ticks, bool only_short)
 {
     mutex_lock(&huge_blocks.lock);
-    struct huge *oldest = NULL;
-    if (!list_is_empty(&huge_blocks.kept)) {
-        oldest = list_entry(huge_blocks.kept.prev, struct huge, link);
-        if (tick_count() - oldest->tick < ticks) {
-            oldest = NULL;
-        } else {
-            forget_kept_locked(oldest);
+    struct huge *old = NULL;
+    struct list *head = &huge_blocks.kept;
+    for (struct list *node = head->next; old == NULL && node != head; node = node->next) {
+        struct huge *kept = list_entry(node, struct huge, link);
+        if (tick_count() - kept->tick >= ticks && (is_short(kept) || !only_short)) {
+            old = kept;
+            forget_kept_locked(kept);
         }
     }
     mutex_unlock(&huge_blocks.lock);
-    return oldest;
+    return old;
+}
+
+static size_t unmap_old(uint32_t ticks, bool only_short)
+{
+    size_t bytes = 0;
+    struct huge *huge;
+    while ((huge = take_old(ticks, only_short)) != NULL) {
+        bytes += huge->touched_bytes;
+        unmap(huge);
+    }
+    return bytes;
 }
 
 struct huge_totals huge_totals(void)
@@ -300,11 +325,11 @@ static size_t purge_old_tails_locked(uint32_t ticks) REQUIRES(huge_blocks.lock)
     for (struct list *node = head->next; huge_blocks.tail_bytes != 0 && node != head;
          node = node->next) {
         struct huge *huge = list_entry(node, struct huge, link);
-        if (huge->has_tail && tick_count() - huge->tick >= ticks) {
+        if (tail_bytes(huge) != 0 && tick_count() - huge->tick >= ticks) {
             os_purge((char *)huge->start + huge->bytes, tail_bytes(huge));
             bytes += tail_bytes(huge);
             huge_blocks.tail_bytes -= tail_bytes(huge);
-            huge->has_tail = false;
+            huge->touched_bytes = huge->bytes;
         }
     }
     return bytes;
@@ -315,11 +340,12 @@ size_t huge_decay(uint32_t ticks)
     mutex_lock(&huge_blocks.lock);
     size_t bytes = purge_old_tails_locked(ticks);
     mutex_unlock(&huge_blocks.lock);
-    for (struct huge *huge = take_old(ticks); huge != NULL; huge = take_old(ticks)) {
-        bytes += kept_bytes(huge);
-        unmap(huge);
-    }
-    return bytes;
+    return bytes + unmap_old(ticks, false);
+}
+
+void huge_unmap_short(void)
+{
+    unmap_old(0, true);
 }
 
 /* Withdrawn while it changes: its old addresses may be somebody else's at once. */
@@ -331,9 +357,7 @@ void *huge_resize(struct huge *huge, size_t new_bytes)
     bool is_done =
         is_shrinking || new_bytes > huge->mapped_bytes ? remap(huge, mapping_for(new_bytes)) : true;
     if (is_done) {
-        huge->bytes = new_bytes;
-        huge->has_tail |= is_shrinking;
-        huge->tick = tick_count();
+        set_bytes(huge, new_bytes);
     }
     publish(huge);
     return is_done ? huge->start : NULL;

@@ -23,8 +23,9 @@ static struct {
     uint64_t next_decay_ms;
     uint64_t swing_bytes; /* of the budget of caches */
     struct garbage garbage;
-    uint64_t garbage_ms; /* when it was last looked at; for a process of one thread */
-} purger = {.garbage.step_bytes = GARBAGE_STEP_BYTES};
+    uint64_t garbage_ms;             /* when it was last looked at; for a process of one thread */
+    _Atomic uint64_t resident_pages; /* of arenas, at the last look; relaxed: a hint */
+} purger = {.garbage.step_bytes = GARBAGE_STEP_BYTES, .resident_pages = UINT64_MAX};
 
 void (*purge_after_tick)(uint64_t now_ms);
 
@@ -202,6 +203,27 @@ bool purge_has_work(void)
     return has_work;
 }
 
+static uint64_t resident_pages(void)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < arena_count(); i++) {
+        struct arena_pages pages = arena_pages(arena_at(i));
+        sum += pages.used + pages.dirty;
+    }
+    return sum;
+}
+
+/* Memory must not grow while mappings are kept of a size that arenas serve. */
+static void unmap_kept_for_growth(void)
+{
+    bool is_kept = decays() && huge_totals().kept_bytes != 0;
+    uint64_t now = is_kept ? resident_pages() : UINT64_MAX;
+    uint64_t before = atomic_exchange_explicit(&purger.resident_pages, now, memory_order_relaxed);
+    if (is_kept && now > before) {
+        huge_unmap_short();
+    }
+}
+
 bool purge_poll(void)
 {
     uint64_t now_ms = os_now_ms();
@@ -209,6 +231,7 @@ bool purge_poll(void)
     if (is_alone()) {
         purge_garbage(now_ms);
     }
+    unmap_kept_for_growth();
     if (now_ms < due_ms || !atomic_compare_exchange_strong_explicit(
                                &purger.next_tick_ms, &due_ms, now_ms + PURGE_TICK_MS,
                                memory_order_relaxed, memory_order_relaxed)) {

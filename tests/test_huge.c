@@ -47,10 +47,10 @@ static bool lists_agree(void)
     for (struct list *node = huge_blocks.all.next; node != &huge_blocks.all; node = node->next) {
         struct huge *huge = list_entry(node, struct huge, link);
         bytes += huge->bytes;
-        tail_bytes += huge->has_tail ? huge->mapped_bytes - huge->bytes : 0;
+        tail_bytes += huge->touched_bytes - huge->bytes;
         count++;
         if (huge_of(huge->start) != huge || page_map_class(huge->start) != CLASS_HUGE ||
-            huge->mapped_bytes < huge->bytes || huge->mapped_bytes <= NORMAL_MAX_BYTES) {
+            huge->mapped_bytes < huge->touched_bytes || huge->mapped_bytes <= NORMAL_MAX_BYTES) {
             return false;
         }
     }
@@ -205,6 +205,20 @@ static void a_block_shorter_than_a_chunk(void)
     CU_ASSERT_TRUE(lists_agree());
 }
 
+static void short_mappings_are_not_kept_while_arenas_grow(void)
+{
+    char *longer = huge_alloc(40 * (size_t)MIB, 1);
+    char *shorter = huge_alloc_to_grow(2 * (size_t)MIB);
+    huge_free(huge_of(longer));
+    huge_free(huge_of(shorter));
+    CU_ASSERT_EQUAL(huge_blocks.kept_count, 2);
+    CU_ASSERT_EQUAL(huge_blocks.kept_bytes, 42 * (size_t)MIB);
+    huge_unmap_short();
+    CU_ASSERT_EQUAL(huge_blocks.kept_count, 1);
+    CU_ASSERT_FALSE(is_mapped(shorter));
+    CU_ASSERT_TRUE(is_mapped(longer));
+}
+
 static void no_memory_for_a_block(void)
 {
     unsigned long block_os_pages = some_bytes / os_page_bytes();
@@ -279,6 +293,8 @@ static const struct test tests[] = {
     {"resize by moving", resize_by_moving},
     {"a growing block takes a kept mapping whole", a_growing_block_takes_a_kept_mapping_whole},
     {"a block shorter than a chunk", a_block_shorter_than_a_chunk},
+    {"short mappings are not kept while arenas grow",
+     short_mappings_are_not_kept_while_arenas_grow},
     {"no memory for a block", no_memory_for_a_block},
     {"no memory to resize", no_memory_to_resize},
     {"an abandoned list", an_abandoned_list},

@@ -7,6 +7,7 @@
 #include "bin.h"
 #include "budget.h"
 #include "config.h"
+#include "huge.h"
 #include "os.h"
 #include "page_map.h"
 #include "tick.h"
@@ -334,6 +335,19 @@ static void huge_pages(void)
     CU_ASSERT_TRUE(arena_is_valid(arena));
 }
 
+/* Of a mapping that an arena might have instead; while its pages are enough, it is kept. */
+static void growth_unmaps_what_is_kept(void)
+{
+    start();
+    purge_poll(); /* a tick, so that the next is not due */
+    huge_free(huge_of(huge_alloc_to_grow(2 << 20)));
+    purge_poll();
+    CU_ASSERT_EQUAL(huge_totals().kept_bytes, 2 << 20);
+    arena_alloc_normal(arena, CLASS_64_PAGES, 0);
+    purge_poll();
+    CU_ASSERT_EQUAL(huge_totals().kept_bytes, 0);
+}
+
 static const struct test tests[] = {
     {"purged pages are zero and others stay", purged_pages_are_zero_and_others_stay},
     {"purged runs are handed out as zeroed", purged_runs_are_handed_out_as_zeroed},
@@ -346,6 +360,7 @@ static const struct test tests[] = {
     {"larger OS pages", larger_os_pages},
     {"growth purges idle bins", growth_purges_idle_bins},
     {"garbage of one thread goes at once", garbage_of_one_thread_goes_at_once},
+    {"growth unmaps what is kept", growth_unmaps_what_is_kept},
     {"huge pages", huge_pages},
     {NULL, NULL},
 };
