@@ -9,7 +9,7 @@ allowed='
     strtoul strtoull
     # the kernel and the environment
     syscall mmap munmap mremap madvise mprotect mincore prctl lstat fstat fcntl rename sysconf write open openat read close abort
-    raise getpid gettid clock_gettime nanosleep sigaction sched_getaffinity sched_yield getauxval
+    raise getpid gettid clock_gettime nanosleep sigaction getrlimit sched_yield getauxval
     getrandom getenv secure_getenv environ __environ __errno_location __libc_single_threaded
     # threads: key destructors and fork handlers; glibc keeps the first 32 keys and the first 48
     # handlers in static memory and may allocate beyond, never while a lock of ours is held

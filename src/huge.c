@@ -234,7 +234,10 @@ void *huge_alloc_to_grow(size_t bytes)
 {
     bytes = align_up(bytes, os_page_bytes());
     struct huge *reused = reuse_kept(bytes, true);
-    return reused != NULL ? reused->start : alloc_fresh(bytes, os_page_bytes());
+    if (reused != NULL) {
+        return reused->start;
+    }
+    return os_addresses_are_dear() ? NULL : alloc_fresh(bytes, os_page_bytes());
 }
 
 struct huge *huge_of(const void *start)
@@ -352,10 +355,9 @@ void huge_unmap_short(void)
 void *huge_resize(struct huge *huge, size_t new_bytes)
 {
     new_bytes = align_up(new_bytes, os_page_bytes());
-    bool is_shrinking = new_bytes < huge->bytes;
+    bool has_room = new_bytes >= huge->bytes && new_bytes <= huge->mapped_bytes;
     withdraw(huge);
-    bool is_done =
-        is_shrinking || new_bytes > huge->mapped_bytes ? remap(huge, mapping_for(new_bytes)) : true;
+    bool is_done = has_room || remap(huge, mapping_for(new_bytes));
     if (is_done) {
         set_bytes(huge, new_bytes);
     }

@@ -51,7 +51,8 @@ extern struct huge_blocks huge_blocks;
 /* Memory that may be dirty, see is_zeroed. bytes: more than SMALL_MAX_BYTES; alignment: a power of
  * two. NULL: out of memory. */
 void *huge_alloc(size_t bytes, size_t alignment);
-/* The same for a block that has outgrown its place, and may go on growing. */
+/* The same for a block that has outgrown its place, and may go on growing. NULL also where a
+ * mapping's addresses, many more than the block's, would be missed. */
 void *huge_alloc_to_grow(size_t bytes);
 /* The descriptor of a block that starts exactly here, or NULL. */
 struct huge *huge_of(const void *start);

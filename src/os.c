@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -178,6 +179,25 @@ bool os_allow_huge_pages(void *start, size_t bytes)
 void os_refuse_huge_pages(void *start, size_t bytes)
 {
     madvise(start, bytes, MADV_NOHUGEPAGE);
+}
+
+/* With vm.overcommit_memory=2. */
+static bool addresses_count_as_memory(void)
+{
+    static _Atomic char mode; /* as the file says it; relaxed: every thread finds the same */
+    char text[4] = "";
+    if (atomic_load_explicit(&mode, memory_order_relaxed) == '\0') {
+        os_read_file("/proc/sys/vm/overcommit_memory", text, sizeof(text));
+        atomic_store_explicit(&mode, text[0] != '\0' ? text[0] : '?', memory_order_relaxed);
+    }
+    return atomic_load_explicit(&mode, memory_order_relaxed) == '2';
+}
+
+bool os_addresses_are_dear(void)
+{
+    struct rlimit limit;
+    bool is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return is_limited || addresses_count_as_memory();
 }
 
 _Atomic uint32_t *os_map_fork_mark(void)

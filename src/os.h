@@ -39,6 +39,9 @@ bool os_resident(const void *start, size_t bytes, uint8_t *pages);
 bool os_allow_huge_pages(void *start, size_t bytes);
 void os_refuse_huge_pages(void *start, size_t bytes);
 
+/* Are addresses without memory behind them limited too, for this process or by the system? */
+bool os_addresses_are_dear(void);
+
 /* CPUs in the affinity mask, at least 1. */
 unsigned os_cpu_affinity(void);
 

@@ -232,10 +232,12 @@ static void what_outgrows_a_run_is_not_copied_again(void)
     struct block block = {pm_malloc(700000), 700000, 0};
     put_stamp(&block, 's');
     block.start = pm_realloc(block.start, 3 << 20);
-    CU_ASSERT_EQUAL(page_map_class(block.start), CLASS_HUGE);
+    CU_ASSERT_EQUAL(page_map_class(block.start) == CLASS_HUGE, !os_addresses_are_dear());
     CU_ASSERT_TRUE(has_stamp(&block, 700000));
     CU_ASSERT_EQUAL(pm_usable_size(block.start), 3 << 20);
-    CU_ASSERT_PTR_EQUAL(pm_realloc(block.start, 15 << 20), block.start);
+    void *grown = pm_realloc(block.start, 15 << 20);
+    CU_ASSERT_TRUE(grown == block.start || os_addresses_are_dear());
+    block.start = grown;
     CU_ASSERT_PTR_EQUAL(pm_realloc(block.start, 2 << 20), block.start);
     CU_ASSERT_EQUAL(pm_usable_size(block.start), 2 << 20);
     block.start = pm_realloc(block.start, 700000);

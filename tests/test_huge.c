@@ -11,6 +11,7 @@
 #include "test.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 enum { MIB = 1 << 20 };
 
@@ -197,7 +198,7 @@ static void a_block_shorter_than_a_chunk(void)
     CU_ASSERT_TRUE(huge_decay(1) >= 14 * (size_t)MIB);
     CU_ASSERT_TRUE(is_stamped(block, 2 * (size_t)MIB));
     CU_ASSERT_EQUAL(block[2 * MIB], 0);
-    char *second = huge_alloc_to_grow(1);
+    char *second = huge_alloc(MIB, 1);
     CU_ASSERT_TRUE(second >= block + CHUNK_BYTES || second + CHUNK_BYTES <= block);
     CU_ASSERT_TRUE(lists_agree());
     huge_free(huge_of(second));
@@ -208,7 +209,7 @@ static void a_block_shorter_than_a_chunk(void)
 static void short_mappings_are_not_kept_while_arenas_grow(void)
 {
     char *longer = huge_alloc(40 * (size_t)MIB, 1);
-    char *shorter = huge_alloc_to_grow(2 * (size_t)MIB);
+    char *shorter = huge_alloc(2 * (size_t)MIB, 1);
     huge_free(huge_of(longer));
     huge_free(huge_of(shorter));
     CU_ASSERT_EQUAL(huge_blocks.kept_count, 2);
@@ -217,6 +218,19 @@ static void short_mappings_are_not_kept_while_arenas_grow(void)
     CU_ASSERT_EQUAL(huge_blocks.kept_count, 1);
     CU_ASSERT_FALSE(is_mapped(shorter));
     CU_ASSERT_TRUE(is_mapped(longer));
+}
+
+static void nothing_is_mapped_to_grow_where_addresses_are_limited(void)
+{
+    struct rlimit limit;
+    bool was_dear = os_addresses_are_dear();
+    void *block = huge_alloc_to_grow(2 * (size_t)MIB);
+    CU_ASSERT_EQUAL(block == NULL, was_dear);
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = limit.rlim_max < (rlim_t)1 << 47 ? limit.rlim_max : (rlim_t)1 << 47;
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_AS, &limit), 0);
+    CU_ASSERT_PTR_NULL(huge_alloc_to_grow(2 * (size_t)MIB));
+    CU_ASSERT_PTR_NOT_NULL(huge_alloc(2 * (size_t)MIB, 1));
 }
 
 static void no_memory_for_a_block(void)
@@ -295,6 +309,8 @@ static const struct test tests[] = {
     {"a block shorter than a chunk", a_block_shorter_than_a_chunk},
     {"short mappings are not kept while arenas grow",
      short_mappings_are_not_kept_while_arenas_grow},
+    {"nothing is mapped to grow where addresses are limited",
+     nothing_is_mapped_to_grow_where_addresses_are_limited},
     {"no memory for a block", no_memory_for_a_block},
     {"no memory to resize", no_memory_to_resize},
     {"an abandoned list", an_abandoned_list},

@@ -340,7 +340,7 @@ static void growth_unmaps_what_is_kept(void)
 {
     start();
     purge_poll(); /* a tick, so that the next is not due */
-    huge_free(huge_of(huge_alloc_to_grow(2 << 20)));
+    huge_free(huge_of(huge_alloc(2 << 20, 1)));
     purge_poll();
     CU_ASSERT_EQUAL(huge_totals().kept_bytes, 2 << 20);
     arena_alloc_normal(arena, CLASS_64_PAGES, 0);
