@@ -59,7 +59,7 @@ reading := $(call objects_of,src/size_class.c src/text.c \
 cli     := $(if $(FOREIGN),,$(call objects_of,$(wildcard src/cli/*.c)))
 # Every process maps the library: what runs rarely is compiled for size.
 rare    := $(call objects_of,$(wildcard src/stats*.c src/resource_*.c) $(addprefix src/, \
-             cgroup.c config.c control.c decay.c huge.c leak.c os.c pool_age.c pool_registry.c purge.c text.c))
+             cgroup.c config.c control.c decay.c huge.c huge_mapping.c leak.c os.c pool_age.c pool_registry.c purge.c text.c))
 library := $(BUILD)/$(SONAME)
 outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \
            $(if $(cli),$(BUILD)/poolmalloc)

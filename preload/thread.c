@@ -33,7 +33,8 @@ PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
                           void *argument)
 {
     static _Atomic(void *) found;
-    pthread_create_function *create = (pthread_create_function *)find_next(&found, __func__);
+    pthread_create_function *create =
+        (pthread_create_function *)find_next(&found, "pthread_create");
     if (create == NULL) {
         return EAGAIN;
     }
@@ -49,7 +50,7 @@ PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 PUBLIC int thrd_create(thrd_t *thread, thrd_start_t run, void *argument)
 {
     static _Atomic(void *) found;
-    thrd_create_function *create = (thrd_create_function *)find_next(&found, __func__);
+    thrd_create_function *create = (thrd_create_function *)find_next(&found, "thrd_create");
     if (create == NULL) {
         return thrd_error;
     }

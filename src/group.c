@@ -2,6 +2,7 @@
 #include "group.h"
 
 #include "compiler.h"
+#include "huge.h"
 #include "misuse.h"
 #include "page_map.h"
 #include "panic.h"
@@ -179,8 +180,8 @@ static struct head *live_head(const struct pm_arena *arena, void *block)
 {
     uintptr_t address = (uintptr_t)block - sizeof(struct head);
     struct head *head = (void *)address;
-    bool is_readable = address % sizeof(*head) == 0 &&
-                       (page_map_chunk(head) != NULL || page_map_class(head) == CLASS_HUGE);
+    bool is_readable =
+        address % sizeof(*head) == 0 && (page_map_chunk(head) != NULL || huge_of(head) != NULL);
     return is_readable && head->state == arena->state_live && head->arena == arena ? head : NULL;
 }
 

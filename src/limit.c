@@ -54,12 +54,12 @@ uint64_t limit_resident_bytes(void)
         pages += counts.used + counts.dirty;
     }
     struct huge_totals huge = huge_totals();
-    return pages * PAGE_BYTES + huge.live_bytes + huge.kept_bytes + meta_totals().used_bytes;
+    return pages * PAGE_BYTES + huge.live_bytes + huge.idle_bytes + meta_totals().used_bytes;
 }
 
 static uint64_t purgeable_pages(void)
 {
-    uint64_t pages = huge_totals().kept_bytes / PAGE_BYTES;
+    uint64_t pages = huge_totals().idle_bytes / PAGE_BYTES;
     for (unsigned i = 0; i < arena_count(); i++) {
         pages += arena_pages(arena_at(i)).dirty;
     }

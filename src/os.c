@@ -193,11 +193,17 @@ static bool addresses_count_as_memory(void)
     return atomic_load_explicit(&mode, memory_order_relaxed) == '2';
 }
 
+static bool is_limited(const struct rlimit *limit, int error)
+{
+    return error == 0 && limit->rlim_cur != RLIM_INFINITY;
+}
+
 bool os_addresses_are_dear(void)
 {
-    struct rlimit limit;
-    bool is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-    return is_limited || addresses_count_as_memory();
+    struct rlimit all;
+    struct rlimit data; /* private writable mappings are data */
+    return is_limited(&all, getrlimit(RLIMIT_AS, &all)) ||
+           is_limited(&data, getrlimit(RLIMIT_DATA, &data)) || addresses_count_as_memory();
 }
 
 _Atomic uint32_t *os_map_fork_mark(void)

@@ -196,7 +196,7 @@ static bool arena_has_work(struct arena *arena)
 
 bool purge_has_work(void)
 {
-    bool has_work = decays() && huge_totals().kept_bytes != 0;
+    bool has_work = decays() && huge_totals().idle_bytes != 0;
     for (unsigned i = 0; !has_work && i < arena_count(); i++) {
         has_work = arena_has_work(arena_at(i));
     }
@@ -214,13 +214,13 @@ static uint64_t resident_pages(void)
 }
 
 /* Memory must not grow while mappings are kept of a size that arenas serve. */
-static void unmap_kept_for_growth(void)
+static void make_way(void)
 {
-    bool is_kept = decays() && huge_totals().kept_bytes != 0;
+    bool is_kept = decays() && huge_totals().idle_bytes != 0;
     uint64_t now = is_kept ? resident_pages() : UINT64_MAX;
     uint64_t before = atomic_exchange_explicit(&purger.resident_pages, now, memory_order_relaxed);
     if (is_kept && now > before) {
-        huge_unmap_short();
+        huge_make_way();
     }
 }
 
@@ -231,7 +231,7 @@ bool purge_poll(void)
     if (is_alone()) {
         purge_garbage(now_ms);
     }
-    unmap_kept_for_growth();
+    make_way();
     if (now_ms < due_ms || !atomic_compare_exchange_strong_explicit(
                                &purger.next_tick_ms, &due_ms, now_ms + PURGE_TICK_MS,
                                memory_order_relaxed, memory_order_relaxed)) {

@@ -250,16 +250,26 @@ static void add_tcaches(struct walk *walk)
 
 /* ---- Huge blocks and metadata ------------------------------------------------------------ */
 
+/* A torn or foreign descriptor says what cannot be. */
+static bool is_plausible(const struct huge *huge)
+{
+    static const uintptr_t end = (uintptr_t)1 << ADDRESS_BITS;
+    uintptr_t start = (uintptr_t)huge->start;
+    return start != 0 && start < end && huge->mapped_bytes <= end - start &&
+           huge->touched_bytes <= huge->mapped_bytes && huge->bytes <= huge->mapped_bytes;
+}
+
 /* What of a mapping belongs to no block is a free page like others. */
 static void add_huge(struct walk *walk, const struct huge *huge, size_t block_bytes)
 {
-    struct stats *stats = walk->stats;
-    const char *tail = (const char *)huge->start + block_bytes;
-    size_t tail_bytes = huge->mapped_bytes - block_bytes;
-    stats->totals.huge += block_bytes;
+    struct stats_totals *totals = &walk->stats->totals;
+    const char *rest = (const char *)huge->start + block_bytes;
+    size_t rest_bytes = huge->mapped_bytes - block_bytes;
+    totals->huge += block_bytes;
+    totals->dirty += huge->touched_bytes > block_bytes ? huge->touched_bytes - block_bytes : 0;
     walk->found.huge_mapped += huge->mapped_bytes;
     walk->found.huge_resident += resident_bytes(walk, huge->start, block_bytes, block_bytes);
-    walk->found.free_resident += resident_bytes(walk, tail, tail_bytes, 0);
+    walk->found.free_resident += resident_bytes(walk, rest, rest_bytes, 0);
 }
 
 /* A block may have changed from one list to the other meanwhile: either's head ends a walk. */
@@ -270,7 +280,7 @@ static void add_huge_list(struct walk *walk, const struct list *first, bool is_l
     struct huge huge;
     for (unsigned i = 0; node != &blocks->all && node != &blocks->kept && i < HUGE_MAX; i++) {
         if (!fetch(walk, (const char *)node - offsetof(struct huge, link), &huge, sizeof(huge)) ||
-            huge.start == NULL || huge.bytes > huge.mapped_bytes) {
+            !is_plausible(&huge)) {
             return;
         }
         walk->stats->classes[CLASS_HUGE].runs += is_live;

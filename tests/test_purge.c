@@ -342,10 +342,10 @@ static void growth_unmaps_what_is_kept(void)
     purge_poll(); /* a tick, so that the next is not due */
     huge_free(huge_of(huge_alloc(2 << 20, 1)));
     purge_poll();
-    CU_ASSERT_EQUAL(huge_totals().kept_bytes, 2 << 20);
+    CU_ASSERT_EQUAL(huge_totals().idle_bytes, 2 << 20);
     arena_alloc_normal(arena, CLASS_64_PAGES, 0);
     purge_poll();
-    CU_ASSERT_EQUAL(huge_totals().kept_bytes, 0);
+    CU_ASSERT_EQUAL(huge_totals().idle_bytes, 0);
 }
 
 static const struct test tests[] = {

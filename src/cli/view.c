@@ -157,21 +157,29 @@ void view_chunks(const struct view *view, void (*visit)(void *context, struct ch
     free(copy);
 }
 
-void view_huge(const struct view *view, void (*visit)(void *context, struct huge huge),
-               void *context)
+/* A block may have changed from one list to the other meanwhile: either's head ends a walk. */
+static void visit_huge_list(const struct view *view, const struct list *head,
+                            void (*visit)(void *context, struct huge huge), void *context)
 {
-    const char *head = (const char *)view->layout.huge_blocks + offsetof(struct huge_blocks, all);
-    const char *node = head;
+    const struct huge_blocks *blocks = view->layout.huge_blocks;
+    const struct list *node = head;
     for (unsigned i = 0; i < HUGE_MOST; i++) {
         struct huge huge;
-        if (!READ_MEMBER(view, struct list, node, next, &node) || node == head || node == NULL ||
-            !process_read(&view->process, (uintptr_t)(node - offsetof(struct huge, link)), &huge,
+        if (!READ_MEMBER(view, struct list, node, next, &node) || node == &blocks->all ||
+            node == &blocks->kept || node == NULL ||
+            !process_read(&view->process, (uintptr_t)node - offsetof(struct huge, link), &huge,
                           sizeof(huge)) ||
             huge.start == NULL) {
             return;
         }
         visit(context, huge);
     }
+}
+
+void view_huge(const struct view *view, void (*visit)(void *context, struct huge huge),
+               void *context)
+{
+    visit_huge_list(view, &view->layout.huge_blocks->all, visit, context);
 }
 
 /* ---- Mappings ---------------------------------------------------------------------------- */
@@ -192,7 +200,7 @@ static void visit_chunk_range(void *context, struct chunk_view view)
 static void visit_huge_range(void *context, struct huge huge)
 {
     const struct range_visit *to = context;
-    to->visit(to->context, huge.start, huge.bytes);
+    to->visit(to->context, huge.start, huge.mapped_bytes);
 }
 
 static void visit_metadata(const struct view *view, const struct range_visit *to)
@@ -226,7 +234,8 @@ void view_ranges(const struct view *view, visit_range visit, void *context)
 {
     struct range_visit to = {visit, context};
     view_chunks(view, visit_chunk_range, &to);
-    view_huge(view, visit_huge_range, &to);
+    visit_huge_list(view, &view->layout.huge_blocks->all, visit_huge_range, &to);
+    visit_huge_list(view, &view->layout.huge_blocks->kept, visit_huge_range, &to);
     visit_metadata(view, &to);
     visit_leaves(view, &to);
 }
