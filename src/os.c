@@ -184,7 +184,7 @@ void os_refuse_huge_pages(void *start, size_t bytes)
 /* With vm.overcommit_memory=2. */
 static bool addresses_count_as_memory(void)
 {
-    static _Atomic char mode; /* as the file says it; relaxed: every thread finds the same */
+    static _Atomic int mode; /* as the file says it; relaxed: every thread finds the same */
     char text[4] = "";
     if (atomic_load_explicit(&mode, memory_order_relaxed) == '\0') {
         os_read_file("/proc/sys/vm/overcommit_memory", text, sizeof(text));

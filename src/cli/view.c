@@ -162,11 +162,12 @@ static void visit_huge_list(const struct view *view, const struct list *head,
                             void (*visit)(void *context, struct huge huge), void *context)
 {
     const struct huge_blocks *blocks = view->layout.huge_blocks;
-    const struct list *node = head;
+    const char *node = (const char *)head;
     for (unsigned i = 0; i < HUGE_MOST; i++) {
         struct huge huge;
-        if (!READ_MEMBER(view, struct list, node, next, &node) || node == &blocks->all ||
-            node == &blocks->kept || node == NULL ||
+        if (!READ_MEMBER(view, struct list, node, next, &node) ||
+            node == (const char *)&blocks->all || node == (const char *)&blocks->kept ||
+            node == NULL ||
             !process_read(&view->process, (uintptr_t)node - offsetof(struct huge, link), &huge,
                           sizeof(huge)) ||
             huge.start == NULL) {
