@@ -23,9 +23,10 @@ static struct {
     uint64_t next_decay_ms;
     uint64_t swing_bytes; /* of the budget of caches */
     struct garbage garbage;
-    uint64_t garbage_ms;             /* when it was last looked at; for a process of one thread */
-    _Atomic uint64_t resident_pages; /* of arenas, at the last look; relaxed: a hint */
-} purger = {.garbage.step_bytes = GARBAGE_STEP_BYTES, .resident_pages = UINT64_MAX};
+    uint64_t garbage_ms;        /* when it was last looked at; for a process of one thread */
+    _Atomic uint64_t way_ms;    /* when it was last looked whether to make way; relaxed: hints */
+    _Atomic uint64_t way_pages; /* and how many were resident in arenas; all ones: nothing kept */
+} purger = {.garbage.step_bytes = GARBAGE_STEP_BYTES, .way_pages = UINT64_MAX};
 
 void (*purge_after_tick)(uint64_t now_ms);
 
@@ -213,12 +214,17 @@ static uint64_t resident_pages(void)
     return sum;
 }
 
-/* Memory must not grow while mappings are kept of a size that arenas serve. */
-static void make_way(void)
+/* Memory must not grow while mappings are kept of a size that arenas serve. Looks once at each time
+ * of the coarse clock, as it takes the locks of all arenas. */
+static void make_way(uint64_t now_ms)
 {
+    if (atomic_load_explicit(&purger.way_ms, memory_order_relaxed) == now_ms) {
+        return;
+    }
+    atomic_store_explicit(&purger.way_ms, now_ms, memory_order_relaxed);
     bool is_kept = decays() && huge_totals().idle_bytes != 0;
     uint64_t now = is_kept ? resident_pages() : UINT64_MAX;
-    uint64_t before = atomic_exchange_explicit(&purger.resident_pages, now, memory_order_relaxed);
+    uint64_t before = atomic_exchange_explicit(&purger.way_pages, now, memory_order_relaxed);
     if (is_kept && now > before) {
         huge_make_way();
     }
@@ -231,7 +237,7 @@ bool purge_poll(void)
     if (is_alone()) {
         purge_garbage(now_ms);
     }
-    make_way();
+    make_way(now_ms);
     if (now_ms < due_ms || !atomic_compare_exchange_strong_explicit(
                                &purger.next_tick_ms, &due_ms, now_ms + PURGE_TICK_MS,
                                memory_order_relaxed, memory_order_relaxed)) {

@@ -16,7 +16,14 @@
 
 #include <sys/mman.h>
 
-enum { RUNS = 24, CLASS_64_PAGES = 96, SLOTS = 100, POLLS = 60, POLL_US = 30000 };
+enum {
+    RUNS = 24,
+    CLASS_64_PAGES = 96,
+    SLOTS = 100,
+    POLLS = 60,
+    POLL_US = 30000,
+    LOOK_US = 20000 /* the coarse clock has gone on */
+};
 
 static struct arena *arena;
 
@@ -341,9 +348,13 @@ static void growth_unmaps_what_is_kept(void)
     start();
     purge_poll(); /* a tick, so that the next is not due */
     huge_free(huge_of(huge_alloc(2 << 20, 1)));
+    usleep(LOOK_US);
+    purge_poll();
+    usleep(LOOK_US);
     purge_poll();
     CU_ASSERT_EQUAL(huge_totals().idle_bytes, 2 << 20);
     arena_alloc_normal(arena, CLASS_64_PAGES, 0);
+    usleep(LOOK_US);
     purge_poll();
     CU_ASSERT_EQUAL(huge_totals().idle_bytes, 0);
 }
