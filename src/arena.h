@@ -96,6 +96,7 @@ struct arena_pages {
     uint64_t dirty; /* free and dirty */
 };
 struct arena_pages arena_pages(struct arena *arena);
+struct arena_pages arena_pages_of_all(void);
 
 /* At each tick: lets the mark of growth sink towards what is resident. */
 void arena_lower_mark(struct arena *arena);

@@ -60,6 +60,17 @@ static struct arena *arena_create(unsigned limit)
     return arena;
 }
 
+struct arena_pages arena_pages_of_all(void)
+{
+    struct arena_pages sum = {0};
+    for (unsigned i = 0; i < arena_count(); i++) {
+        struct arena_pages pages = arena_pages(arena_at(i));
+        sum.used += pages.used;
+        sum.dirty += pages.dirty;
+    }
+    return sum;
+}
+
 static struct arena *least_used(void)
 {
     struct arena *best = NULL;

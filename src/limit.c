@@ -48,22 +48,15 @@ uint64_t limit_in_force(void)
 
 uint64_t limit_resident_bytes(void)
 {
-    uint64_t pages = 0;
-    for (unsigned i = 0; i < arena_count(); i++) {
-        struct arena_pages counts = arena_pages(arena_at(i));
-        pages += counts.used + counts.dirty;
-    }
+    struct arena_pages pages = arena_pages_of_all();
     struct huge_totals huge = huge_totals();
-    return pages * PAGE_BYTES + huge.live_bytes + huge.idle_bytes + meta_totals().used_bytes;
+    return (pages.used + pages.dirty) * PAGE_BYTES + huge.live_bytes + huge.idle_bytes +
+           meta_totals().used_bytes;
 }
 
 static uint64_t purgeable_pages(void)
 {
-    uint64_t pages = huge_totals().idle_bytes / PAGE_BYTES;
-    for (unsigned i = 0; i < arena_count(); i++) {
-        pages += arena_pages(arena_at(i)).dirty;
-    }
-    return pages;
+    return huge_totals().idle_bytes / PAGE_BYTES + arena_pages_of_all().dirty;
 }
 
 static bool fits(uint64_t limit_bytes, size_t bytes)

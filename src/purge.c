@@ -204,16 +204,6 @@ bool purge_has_work(void)
     return has_work;
 }
 
-static uint64_t resident_pages(void)
-{
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < arena_count(); i++) {
-        struct arena_pages pages = arena_pages(arena_at(i));
-        sum += pages.used + pages.dirty;
-    }
-    return sum;
-}
-
 /* Memory must not grow while mappings are kept of a size that arenas serve. Looks once at each time
  * of the coarse clock, as it takes the locks of all arenas. */
 static void make_way(uint64_t now_ms)
@@ -223,7 +213,8 @@ static void make_way(uint64_t now_ms)
     }
     atomic_store_explicit(&purger.way_ms, now_ms, memory_order_relaxed);
     bool is_kept = decays() && huge_totals().idle_bytes != 0;
-    uint64_t now = is_kept ? resident_pages() : UINT64_MAX;
+    struct arena_pages pages = is_kept ? arena_pages_of_all() : (struct arena_pages){0};
+    uint64_t now = is_kept ? pages.used + pages.dirty : UINT64_MAX;
     uint64_t before = atomic_exchange_explicit(&purger.way_pages, now, memory_order_relaxed);
     if (is_kept && now > before) {
         huge_make_way();
