@@ -9,6 +9,12 @@
 
 enum { LEAST_EXCESS_BYTES = 64 << 10 /* an OS page, whatever its size */ };
 
+/* Every mapping starts and ends at a page, so that any block may come into it later. */
+static size_t granule_bytes(void)
+{
+    return os_page_bytes() > PAGE_BYTES ? os_page_bytes() : PAGE_BYTES;
+}
+
 static struct {
     struct mutex lock;
     struct huge *first; /* linked by link.next */
@@ -37,13 +43,15 @@ static void descriptor_destroy(struct huge *huge)
 size_t huge_mapped_bytes(size_t bytes)
 {
     size_t least = NORMAL_MAX_BYTES + LEAST_EXCESS_BYTES;
-    return bytes < least ? least : bytes;
+    return bytes < least ? least : align_up(bytes, granule_bytes());
 }
 
 /* Addresses that the page map has room for. */
 static void *map_covered(size_t mapped_bytes, size_t alignment)
 {
-    void *start = os_map(mapped_bytes, alignment, NULL, "poolmalloc huge");
+    size_t at_least = granule_bytes();
+    void *start = os_map(mapped_bytes, alignment > at_least ? alignment : at_least, NULL,
+                         "poolmalloc huge");
     if (start != NULL && !page_map_cover(start, 1)) {
         os_unmap(start, mapped_bytes);
         return NULL;

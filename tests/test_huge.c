@@ -51,7 +51,8 @@ static bool lists_agree(void)
         tail_bytes += huge->touched_bytes - huge->bytes;
         count++;
         if (huge_of(huge->start) != huge || page_map_class(huge->start) != CLASS_HUGE ||
-            huge->mapped_bytes < huge->touched_bytes || huge->mapped_bytes <= NORMAL_MAX_BYTES) {
+            huge->mapped_bytes < huge->touched_bytes || huge->mapped_bytes <= NORMAL_MAX_BYTES ||
+            ((size_t)huge->start | huge->mapped_bytes) % PAGE_BYTES != 0) {
             return false;
         }
     }
@@ -153,7 +154,7 @@ static void resize_by_moving(void)
     void *wall = mmap(block + huge->bytes, os_page_bytes(), PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     CU_ASSERT_TRUE(wall != MAP_FAILED || is_mapped(block + huge->bytes));
-    char *moved = huge_resize(huge, 80 * (size_t)MIB);
+    char *moved = huge_resize(huge, 80 * (size_t)MIB + 1);
     CU_ASSERT_PTR_NOT_NULL_FATAL(moved);
     CU_ASSERT_PTR_NOT_EQUAL(moved, block);
     CU_ASSERT_TRUE(is_stamped(moved, some_bytes));
