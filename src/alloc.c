@@ -68,18 +68,30 @@ static void *no_memory(void)
     return NULL;
 }
 
+static struct arena_block alloc_huge(size_t bytes, unsigned order)
+{
+    void *start = huge_alloc(bytes, (size_t)PAGE_BYTES << order);
+    if (start == NULL) {
+        return (struct arena_block){0};
+    }
+    tcache_count_alloc(CLASS_HUGE, bytes);
+    return (struct arena_block){start, huge_of(start)->dirty_bytes == 0};
+}
+
 /* A block of a normal or huge class. order: log2 of the pages it must be aligned to. */
 static struct arena_block alloc_large(unsigned class, size_t bytes, unsigned order)
 {
     if (!limit_allows(bytes)) {
         return (struct arena_block){0};
     }
-    if (class == CLASS_HUGE) {
-        void *start = huge_alloc(bytes, (size_t)PAGE_BYTES << order);
-        return (struct arena_block){start, start != NULL && huge_of(start)->is_zeroed};
-    }
     if (order == 0 && bytes <= config.cached_max) {
         return (struct arena_block){tcache_alloc_slow(class, bytes), false};
+    }
+    if (class == CLASS_HUGE || (order == 0 && bytes > HUGE_ABOVE_BYTES)) {
+        struct arena_block block = alloc_huge(bytes, order);
+        if (block.start != NULL || class == CLASS_HUGE) {
+            return block;
+        }
     }
     tcache_count_alloc(class, bytes);
     struct arena *arena = tcache_own_arena();
@@ -118,7 +130,8 @@ HOT PUBLIC void *pm_calloc(size_t count, size_t bytes)
     if (block.is_zeroed) {
         return block.start;
     }
-    if (total_bytes > NORMAL_MAX_BYTES && huge_zero(huge_of(block.start))) {
+    if (page_map_class(block.start) == CLASS_HUGE) {
+        huge_zero(huge_of(block.start));
         return block.start;
     }
     return memset(block.start, 0, total_bytes);
@@ -249,6 +262,7 @@ NOINLINE static void free_slow(void *block)
     unsigned class = page_map_class(block);
     if (class == CLASS_HUGE) {
         free_huge(block);
+        tcache_poll();
     } else if (class == CLASS_NONE) {
         misuse(&words_of_free, block);
     } else if (size_class_is_small(class) || size_class_bytes(class) <= config.cached_max) {
@@ -305,17 +319,14 @@ PUBLIC void pm_free_aligned_sized(void *block, size_t alignment, size_t bytes)
     pm_free(block);
 }
 
-/* What outgrows this moves to a mapping of its own: it may go on growing, without being copied. */
-enum { GROWN_BYTES = 1 << 20 };
-
 /* Resizes a large block by moving pages, or none at all. NULL: it stays as it was. */
 static void *resize_pages(void *block, size_t old_bytes, size_t new_bytes)
 {
     if (page_map_class(block) == CLASS_HUGE) {
         /* NULL: no memory, or a sandbox that refuses mremap; a copy may do. */
-        return new_bytes > GROWN_BYTES ? huge_resize(huge_of(block), new_bytes) : NULL;
+        return new_bytes > HUGE_ABOVE_BYTES ? huge_resize(huge_of(block), new_bytes) : NULL;
     }
-    bool outgrows = old_bytes <= GROWN_BYTES && new_bytes > GROWN_BYTES;
+    bool outgrows = old_bytes <= HUGE_ABOVE_BYTES && new_bytes > HUGE_ABOVE_BYTES;
     if (outgrows || new_bytes <= SMALL_MAX_BYTES || new_bytes > NORMAL_MAX_BYTES) {
         return NULL;
     }
@@ -326,10 +337,14 @@ static void *resize_pages(void *block, size_t old_bytes, size_t new_bytes)
 static void *alloc_to_grow(size_t bytes)
 {
     void *block = NULL;
-    if (unlikely(bytes > GROWN_BYTES) && limit_allows(bytes)) {
+    if (unlikely(bytes > HUGE_ABOVE_BYTES) && limit_allows(bytes)) {
         block = huge_alloc_to_grow(bytes);
     }
-    return likely(block == NULL) ? pm_malloc(size_class_room_to_grow(bytes)) : block;
+    if (block != NULL) {
+        tcache_count_alloc(CLASS_HUGE, bytes);
+        return block;
+    }
+    return pm_malloc(size_class_room_to_grow(bytes));
 }
 
 static void *move(void *block, size_t old_bytes, size_t new_bytes)

@@ -8,6 +8,7 @@
 #include "tick.h"
 
 #include <stdint.h>
+#include <string.h>
 
 enum {
     IDLE_MAX_COUNT = 64,
@@ -54,20 +55,19 @@ static void forget_kept_locked(struct huge *huge) REQUIRES(huge_blocks.lock)
     huge_blocks.kept_count--;
 }
 
-/* The smallest that is large enough, else the largest. Mappings that never held a block that grew
- * are not for one that does: it would leave them to their likes again at many times its size. */
-static struct huge *best_kept_locked(size_t mapped_bytes, bool is_growing)
-    REQUIRES(huge_blocks.lock)
+/* Of which the fewest pages would be faulted in or lie beside the block: the smallest that was
+ * touched far enough, else the one touched farthest. Mappings that never held a block that grew are
+ * not for one that does: it would leave them to their likes again at many times its size. */
+static struct huge *best_kept_locked(size_t bytes, bool is_growing) REQUIRES(huge_blocks.lock)
 {
     struct huge *best = NULL;
     struct list *head = &huge_blocks.kept;
     for (struct list *node = head->next; node != head; node = node->next) {
         struct huge *kept = list_entry(node, struct huge, link);
-        size_t has_bytes = kept->mapped_bytes;
-        bool is_better =
-            best == NULL || (best->mapped_bytes < mapped_bytes
-                                 ? has_bytes > best->mapped_bytes
-                                 : has_bytes >= mapped_bytes && has_bytes < best->mapped_bytes);
+        size_t touched = kept->touched_bytes;
+        bool is_better = best == NULL || (best->touched_bytes < bytes
+                                              ? touched > best->touched_bytes
+                                              : touched >= bytes && touched < best->touched_bytes);
         if (is_better && (kept->has_grown || !is_growing)) {
             best = kept;
         }
@@ -75,10 +75,10 @@ static struct huge *best_kept_locked(size_t mapped_bytes, bool is_growing)
     return best;
 }
 
-static struct huge *take_kept(size_t mapped_bytes, bool is_growing)
+static struct huge *take_kept(size_t bytes, bool is_growing)
 {
     mutex_lock(&huge_blocks.lock);
-    struct huge *kept = best_kept_locked(mapped_bytes, is_growing);
+    struct huge *kept = best_kept_locked(bytes, is_growing);
     if (kept != NULL) {
         forget_kept_locked(kept);
     }
@@ -86,11 +86,37 @@ static struct huge *take_kept(size_t mapped_bytes, bool is_growing)
     return kept;
 }
 
+static size_t most_idle_bytes_locked(void) REQUIRES(huge_blocks.lock)
+{
+    return larger(huge_blocks.bytes / IDLE_SHARE, IDLE_MAX_BYTES);
+}
+
+/* Tails leave room for kept mappings, or what is freed would be unmapped at once. */
+static bool is_tail_too_long(size_t tail_bytes)
+{
+    mutex_lock(&huge_blocks.lock);
+    size_t most_bytes = most_idle_bytes_locked() / 4 * 3;
+    bool is_too_long = tail_bytes != 0 && huge_blocks.tail_bytes + tail_bytes > most_bytes;
+    mutex_unlock(&huge_blocks.lock);
+    return is_too_long;
+}
+
+/* Returns the bytes. The kernel may refuse: then they stay. */
+static size_t purge_tail(struct huge *huge)
+{
+    size_t bytes = huge_tail_bytes(huge);
+    if (bytes == 0 || !os_purge((char *)huge->start + huge->bytes, bytes)) {
+        return 0;
+    }
+    huge->touched_bytes = huge->bytes;
+    return bytes;
+}
+
 /* A kept mapping with room for the block: a growing one takes it whole. NULL: there is none. */
 static struct huge *reuse_kept(size_t bytes, bool is_growing)
 {
     size_t wanted = huge_mapped_bytes(bytes);
-    struct huge *huge = take_kept(wanted, is_growing);
+    struct huge *huge = take_kept(bytes, is_growing);
     if (huge == NULL) {
         return NULL;
     }
@@ -99,48 +125,29 @@ static struct huge *reuse_kept(size_t bytes, bool is_growing)
         huge_unmap(huge);
         return NULL;
     }
+    huge->dirty_bytes = smaller(huge->touched_bytes, bytes);
     huge_set_bytes(huge, bytes);
     huge->has_grown = is_growing;
-    huge->is_zeroed = false;
+    if (!is_growing && is_tail_too_long(huge_tail_bytes(huge))) {
+        purge_tail(huge);
+    }
     publish(huge);
     tick_wake();
     return huge;
 }
 
-static void *alloc_fresh(size_t bytes, size_t alignment)
-{
-    struct huge *huge = huge_map(bytes, alignment);
-    if (huge == NULL) {
-        return NULL;
-    }
-    publish(huge);
-    return huge->start;
-}
-
-void *huge_alloc(size_t bytes, size_t alignment)
-{
-    bytes = align_up(bytes, os_page_bytes());
-    if (alignment <= os_page_bytes() || alignment <= PAGE_BYTES) {
-        struct huge *reused = reuse_kept(bytes, false);
-        if (reused != NULL && ((size_t)reused->start & (alignment - 1)) == 0) {
-            return reused->start;
-        }
-        if (reused != NULL) {
-            huge_free(reused);
-        }
-    }
-    return alloc_fresh(bytes, alignment > os_page_bytes() ? alignment : os_page_bytes());
-}
-
-/* A new mapping that it pays to grow in. NULL: there is none. */
-static struct huge *map_to_grow(size_t bytes)
+/* A new mapping. A short block, which a run of pages could hold, gets none where addresses are dear
+ * or all of a mapping is resident at once. */
+static struct huge *map_fresh(size_t bytes, size_t alignment)
 {
     static _Atomic bool is_locked; /* relaxed: learnt from the first mapping */
-    if (atomic_load_explicit(&is_locked, memory_order_relaxed) || os_addresses_are_dear()) {
+    bool is_short = bytes <= NORMAL_MAX_BYTES && alignment <= NORMAL_MAX_BYTES;
+    if (is_short &&
+        (atomic_load_explicit(&is_locked, memory_order_relaxed) || os_addresses_are_dear())) {
         return NULL;
     }
-    struct huge *huge = huge_map(bytes, os_page_bytes());
-    if (huge != NULL && huge_is_populated(huge)) {
+    struct huge *huge = huge_map(bytes, alignment);
+    if (huge != NULL && is_short && huge_is_populated(huge)) {
         atomic_store_explicit(&is_locked, true, memory_order_relaxed);
         huge_unmap(huge);
         return NULL;
@@ -148,20 +155,31 @@ static struct huge *map_to_grow(size_t bytes)
     return huge;
 }
 
-void *huge_alloc_to_grow(size_t bytes)
+static void *alloc(size_t bytes, size_t alignment, bool is_growing)
 {
     bytes = align_up(bytes, os_page_bytes());
-    struct huge *huge = reuse_kept(bytes, true);
+    bool is_paged = alignment <= larger(os_page_bytes(), PAGE_BYTES); /* as every mapping is */
+    struct huge *huge = is_paged ? reuse_kept(bytes, is_growing) : NULL;
     if (huge != NULL) {
         return huge->start;
     }
-    huge = map_to_grow(bytes);
+    huge = map_fresh(bytes, alignment);
     if (huge == NULL) {
         return NULL;
     }
-    huge->has_grown = true;
+    huge->has_grown = is_growing;
     publish(huge);
     return huge->start;
+}
+
+void *huge_alloc(size_t bytes, size_t alignment)
+{
+    return alloc(bytes, alignment, false);
+}
+
+void *huge_alloc_to_grow(size_t bytes)
+{
+    return alloc(bytes, 1, true);
 }
 
 struct huge *huge_of(const void *start)
@@ -170,19 +188,19 @@ struct huge *huge_of(const void *start)
     return huge != NULL && huge->start == start ? huge : NULL;
 }
 
-bool huge_zero(struct huge *huge)
+void huge_zero(struct huge *huge)
 {
-    return os_purge(huge->start, huge->bytes);
+    if (huge->dirty_bytes <= NORMAL_MAX_BYTES || !os_purge(huge->start, huge->dirty_bytes)) {
+        memset(huge->start, 0, huge->dirty_bytes);
+    }
 }
 
 /* The oldest kept mapping if too much is idle, taken out. */
 static struct huge *take_surplus_locked(void) REQUIRES(huge_blocks.lock)
 {
     size_t idle_bytes = huge_blocks.kept_bytes + huge_blocks.tail_bytes;
-    size_t share_bytes = huge_blocks.bytes / IDLE_SHARE;
-    size_t most_bytes = share_bytes > IDLE_MAX_BYTES ? share_bytes : IDLE_MAX_BYTES;
     if (huge_blocks.kept_count == 0 ||
-        (idle_bytes <= most_bytes && huge_blocks.kept_count <= IDLE_MAX_COUNT)) {
+        (idle_bytes <= most_idle_bytes_locked() && huge_blocks.kept_count <= IDLE_MAX_COUNT)) {
         return NULL;
     }
     struct huge *oldest = list_entry(huge_blocks.kept.prev, struct huge, link);
@@ -249,17 +267,6 @@ struct huge_totals huge_totals(void)
     return totals;
 }
 
-/* Returns the bytes. The kernel may refuse: then they stay. */
-static size_t purge_tail(struct huge *huge)
-{
-    size_t bytes = huge_tail_bytes(huge);
-    if (bytes == 0 || !os_purge((char *)huge->start + huge->bytes, bytes)) {
-        return 0;
-    }
-    huge->touched_bytes = huge->bytes;
-    return bytes;
-}
-
 /* With the lock held, as an owner takes his block out of the list to change it. */
 static size_t purge_old_tails_locked(uint32_t ticks) REQUIRES(huge_blocks.lock)
 {
@@ -284,7 +291,7 @@ size_t huge_decay(uint32_t ticks)
 
 void huge_make_way(void)
 {
-    unmap_old(0, NORMAL_MAX_BYTES);
+    unmap_old(1, NORMAL_MAX_BYTES);
 }
 
 /* Withdrawn while it changes: its old addresses may be somebody else's at once. Shrinking succeeds,

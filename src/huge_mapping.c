@@ -12,7 +12,7 @@ enum { LEAST_EXCESS_BYTES = 64 << 10 /* an OS page, whatever its size */ };
 /* Every mapping starts and ends at a page, so that any block may come into it later. */
 static size_t granule_bytes(void)
 {
-    return os_page_bytes() > PAGE_BYTES ? os_page_bytes() : PAGE_BYTES;
+    return larger(os_page_bytes(), PAGE_BYTES);
 }
 
 static struct {
@@ -49,9 +49,7 @@ size_t huge_mapped_bytes(size_t bytes)
 /* Addresses that the page map has room for. */
 static void *map_covered(size_t mapped_bytes, size_t alignment)
 {
-    size_t at_least = granule_bytes();
-    void *start = os_map(mapped_bytes, alignment > at_least ? alignment : at_least, NULL,
-                         "poolmalloc huge");
+    void *start = os_map(mapped_bytes, larger(alignment, granule_bytes()), NULL, "poolmalloc huge");
     if (start != NULL && !page_map_cover(start, 1)) {
         os_unmap(start, mapped_bytes);
         return NULL;
@@ -74,7 +72,7 @@ struct huge *huge_map(size_t bytes, size_t alignment)
     huge->touched_bytes = 0;
     huge_set_bytes(huge, bytes);
     huge->has_grown = false;
-    huge->is_zeroed = true;
+    huge->dirty_bytes = 0;
     return huge;
 }
 
@@ -91,7 +89,7 @@ bool huge_remap(struct huge *huge, size_t mapped_bytes)
         return true;
     }
     if (!os_remap(start, huge->mapped_bytes, mapped_bytes, NULL)) {
-        start = map_covered(mapped_bytes, os_page_bytes());
+        start = map_covered(mapped_bytes, 1);
         if (start == NULL) {
             return false;
         }

@@ -23,10 +23,10 @@ struct huge {
     size_t bytes;         /* of the block, whole OS pages */
     size_t touched_bytes; /* from start; more than the block's when it has a tail */
     size_t mapped_bytes;
-    bool is_zeroed; /* as it was handed out */
-    bool has_grown; /* the block, or the last one in a kept mapping */
-    uint32_t tick;  /* when it was freed, or last changed its size */
-    uint32_t epoch; /* the list's when it was entered, see arena.h on fork */
+    size_t dirty_bytes; /* from start, as it was handed out: what follows read as zero */
+    bool has_grown;     /* the block, or the last one in a kept mapping */
+    uint32_t tick;      /* when it was freed, or last changed its size */
+    uint32_t epoch;     /* the list's when it was entered, see arena.h on fork */
 };
 
 static inline size_t huge_tail_bytes(const struct huge *huge)
@@ -36,8 +36,7 @@ static inline size_t huge_tail_bytes(const struct huge *huge)
 
 /* The length of mapping that a block wants. */
 size_t huge_mapped_bytes(size_t bytes);
-/* A new mapping for a block, zeroed. alignment: a power of two, an OS page at least.
- * NULL: out of memory. */
+/* A new mapping for a block, zeroed. alignment: a power of two. NULL: out of memory. */
 struct huge *huge_map(size_t bytes, size_t alignment);
 void huge_unmap(struct huge *huge);
 /* Gives the mapping another length, where it is or elsewhere. false: it stays as it was. */

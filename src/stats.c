@@ -220,9 +220,9 @@ static uint64_t cached_slots(struct walk *walk, const struct tcache *tcache, uns
 
 static void add_tcache(struct walk *walk, const struct tcache *tcache)
 {
-    for (unsigned class = 1; class < CLASS_HUGE; class ++) {
+    for (unsigned class = 1; class < CLASS_COUNT; class ++) {
         struct stats_class *counts = &walk->stats->classes[class];
-        counts->cached_slots += cached_slots(walk, tcache, class);
+        counts->cached_slots += class < CLASS_HUGE ? cached_slots(walk, tcache, class) : 0;
         counts->allocs += tcache->fast_allocs[class] + tcache->counts[class].slow_allocs;
         counts->misses += tcache->counts[class].misses;
         counts->slow_allocs += tcache->counts[class].slow_allocs;

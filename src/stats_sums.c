@@ -20,6 +20,18 @@ uint64_t stats_class_rounding(const struct stats *stats, unsigned class)
     return requested < counts->live * bytes ? counts->live * bytes - requested : 0;
 }
 
+static void add_counts(struct stats_totals *totals, const struct stats_class *counts)
+{
+    totals->allocs += counts->allocs;
+    totals->misses += counts->misses;
+    totals->slow_allocs += counts->slow_allocs;
+    totals->slow_frees += counts->slow_frees;
+    totals->refills += counts->refills;
+    totals->flushes += counts->flushes;
+    totals->lock_waits += counts->lock_waits;
+    totals->live_blocks += counts->live;
+}
+
 /* What is not free, cached or in a depot is live: counts that were read at different moments then
  * still add up. */
 static void settle_class(struct stats *stats, unsigned class)
@@ -40,14 +52,7 @@ static void settle_class(struct stats *stats, unsigned class)
     totals->thread_caches += counts->cached_slots * shape->bytes;
     totals->allocated += rest * shape->bytes;
     totals->rounding += stats_class_rounding(stats, class);
-    totals->allocs += counts->allocs;
-    totals->misses += counts->misses;
-    totals->slow_allocs += counts->slow_allocs;
-    totals->slow_frees += counts->slow_frees;
-    totals->refills += counts->refills;
-    totals->flushes += counts->flushes;
-    totals->lock_waits += counts->lock_waits;
-    totals->live_blocks += counts->live;
+    add_counts(totals, counts);
 }
 
 static void settle_classes(struct stats *stats)
@@ -58,7 +63,7 @@ static void settle_classes(struct stats *stats)
     }
     struct stats_class *huge = &stats->classes[CLASS_HUGE];
     huge->live = huge->runs;
-    totals->live_blocks += huge->live;
+    add_counts(totals, huge);
     totals->allocated += totals->huge;
     totals->active += totals->huge;
     totals->in_use = totals->allocated - totals->rounding;

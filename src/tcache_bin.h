@@ -60,7 +60,7 @@ struct tcache {
     struct magazine *loaded[CLASS_HUGE];
     _Atomic(struct magazine *) spare[CLASS_HUGE]; /* acquire-release: slots come with it */
     void **idle_tops[CLASS_HUGE];                 /* tops as the last tick found them */
-    struct tcache_counts counts[CLASS_HUGE];
+    struct tcache_counts counts[CLASS_COUNT];
     _Atomic uint32_t changing; /* relaxed: read in a forked child, when the owner is gone */
     struct arena *arena;
     struct pool_local *pools[TCACHE_POOLS]; /* the shares in use; never NULL */
