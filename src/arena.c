@@ -32,20 +32,6 @@ _Atomic bool arena_wants_purge;
 
 static const uint8_t search_order[] = {USAGE_75, USAGE_50, USAGE_25, USAGE_0, USAGE_INIT};
 
-/* Oldest first. The lists are short and changed rarely: a list spans a quarter of usage. */
-static void list_chunk_locked(struct arena *arena, struct chunk *chunk, enum chunk_usage usage)
-    REQUIRES(arena->lock)
-{
-    struct list *head = &arena->chunks[usage];
-    struct list *position = head;
-    while (position->next != head &&
-           list_entry(position->next, struct chunk, link)->sequence < chunk->sequence) {
-        position = position->next;
-    }
-    list_insert_after(position, &chunk->link);
-    chunk->usage_list = (uint8_t)usage;
-}
-
 void arena_settle_chunk_locked(struct arena *arena, struct chunk *chunk)
 {
     if (unlikely(chunk->epoch != arena->epoch)) {
@@ -65,25 +51,19 @@ void arena_settle_chunk_locked(struct arena *arena, struct chunk *chunk)
     while (percent < usage_bounds[usage].min) {
         usage--;
     }
-    if (usage != chunk->usage_list) {
-        list_remove(&chunk->link);
-        list_chunk_locked(arena, chunk, usage);
-    }
+    chunk_groups_update(&arena->chunks, chunk, usage);
 }
 
 static struct chunk_run take_run_locked(struct arena *arena, unsigned pages, unsigned order)
     REQUIRES(arena->lock)
 {
     for (unsigned i = 0; i < sizeof(search_order); i++) {
-        struct list *head = &arena->chunks[search_order[i]];
-        for (struct list *node = head->next; node != head; node = node->next) {
-            struct chunk *chunk = list_entry(node, struct chunk, link);
+        struct chunk *chunk = chunk_groups_find(&arena->chunks, search_order[i], order);
+        if (chunk != NULL) {
             struct chunk_run run = chunk_alloc_run(chunk, pages, order);
-            if (run.page != NULL) {
-                arena->used_pages += pages;
-                arena_settle_chunk_locked(arena, chunk);
-                return run;
-            }
+            arena->used_pages += pages;
+            arena_settle_chunk_locked(arena, chunk);
+            return run;
         }
     }
     return (struct chunk_run){0};
@@ -94,6 +74,22 @@ static bool is_dense_locked(const struct arena *arena)
     uint64_t chunk_pages = (uint64_t)arena->chunk_count * CHUNK_PAGES;
     return arena->chunk_count >= DENSE_MIN_CHUNKS &&
            arena->used_pages >= chunk_pages - chunk_pages / 8;
+}
+
+/* false: out of memory. */
+static bool enter_chunk_locked(struct arena *arena, struct chunk *chunk) REQUIRES(arena->lock)
+{
+    chunk->epoch = arena->epoch;
+    chunk->usage_list = USAGE_INIT;
+    if (!chunk_groups_add(&arena->chunks, chunk)) {
+        return false;
+    }
+    if (arena->lowest_base == NULL || chunk->base < arena->lowest_base) {
+        arena->lowest_base = chunk->base;
+    }
+    arena->chunk_count++;
+    list_insert_after(&arena->all_chunks, &chunk->all_link);
+    return true;
 }
 
 /* Maps outside the lock. */
@@ -109,16 +105,12 @@ static bool grow(struct arena *arena)
     }
     chunk->has_huge_pages = wants_huge_pages && os_allow_huge_pages(chunk->base, CHUNK_BYTES);
     mutex_lock(&arena->lock);
-    chunk->epoch = arena->epoch;
-    chunk->sequence = arena->next_sequence++;
-    if (arena->lowest_base == NULL || chunk->base < arena->lowest_base) {
-        arena->lowest_base = chunk->base;
-    }
-    arena->chunk_count++;
-    list_chunk_locked(arena, chunk, USAGE_INIT);
-    list_insert_after(&arena->all_chunks, &chunk->all_link);
+    bool is_entered = enter_chunk_locked(arena, chunk);
     mutex_unlock(&arena->lock);
-    return true;
+    if (!is_entered) {
+        chunk_destroy(chunk);
+    }
+    return is_entered;
 }
 
 static void want_purge(void)
@@ -296,20 +288,19 @@ static bool lists_are_valid_locked(struct arena *arena) REQUIRES(arena->lock)
 {
     uint64_t used_pages = 0;
     uint64_t dirty_pages = 0;
-    for (unsigned usage = 0; usage < USAGE_LIST_COUNT; usage++) {
-        struct list *head = &arena->chunks[usage];
-        for (struct list *node = head->next; node != head; node = node->next) {
-            struct chunk *chunk = list_entry(node, struct chunk, link);
-            unsigned percent = chunk->used_pages * 100U / CHUNK_PAGES;
-            used_pages += chunk->used_pages;
-            dirty_pages += chunk->dirty_pages;
-            if (chunk->arena != arena || chunk->usage_list != usage ||
-                percent >= usage_bounds[usage].max || !chunk_is_valid(chunk)) {
-                return false;
-            }
+    struct list *head = &arena->all_chunks;
+    for (struct list *node = head->next; node != head; node = node->next) {
+        struct chunk *chunk = list_entry(node, struct chunk, all_link);
+        unsigned percent = chunk->used_pages * 100U / CHUNK_PAGES;
+        used_pages += chunk->used_pages;
+        dirty_pages += chunk->dirty_pages;
+        if (chunk->arena != arena || percent >= usage_bounds[chunk->usage_list].max ||
+            !chunk_is_valid(chunk)) {
+            return false;
         }
     }
-    return used_pages == arena->used_pages && dirty_pages == arena->dirty_pages;
+    return used_pages == arena->used_pages && dirty_pages == arena->dirty_pages &&
+           chunk_groups_are_valid(&arena->chunks);
 }
 
 bool arena_is_valid(struct arena *arena)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Chunks, bins and depots shared by a set of threads.
  *
- *     arena | lock | chunks by usage: init, 0, 25, 50, 75, 100 %
+ *     arena | lock | chunks by usage: init, 0, 25, 50, 75, 100 %; see chunk_groups.h
  *           | bin of class 1 | bin of class 2 | ...      subpages with free slots, a lock each
  *           | depot of class 1 | depot of class 2 | ...  full magazines
  *
  * The usage lists overlap, as in Netty's PoolChunkList, so that a chunk does not flap between two:
  *     init 0-25   0: 1-50   25: 25-75   50: 50-100   75: 75-100   100: 100 %
- * Runs are taken from the fullest list that has one, oldest chunk first, lowest address in it:
+ * Runs are taken from the fullest list that has one, its first chunk first, lowest address in it:
  * chunks fill up or drain. A chunk that drained to nothing goes back to init and may be unmapped
  * from there.
  *
@@ -21,7 +21,7 @@
  * huge pages; it is purged by whole ones, until less than half of it is used: then it refuses them,
  * so that the kernel does not fill up again what was purged.
  *
- * Locks: `lock` guards the chunk lists and, in chunk.h's words, the chunks. A bin's lock guards
+ * Locks: `lock` guards the groups and, in chunk.h's words, the chunks. A bin's lock guards
  * its subpages. Order: bin, then arena; no two of a kind at once.
  *
  * Fork: what a lock guards has an epoch. When a forked child finds a lock held by a thread that is
@@ -32,19 +32,9 @@
 #ifndef POOLMALLOC_ARENA_H
 #define POOLMALLOC_ARENA_H
 
-#include "chunk.h"
+#include "chunk_groups.h"
 #include "depot.h"
 #include "mutex.h"
-
-enum chunk_usage {
-    USAGE_INIT,
-    USAGE_0,
-    USAGE_25,
-    USAGE_50,
-    USAGE_75,
-    USAGE_100,
-    USAGE_LIST_COUNT,
-};
 
 enum { ARENA_MAX_COUNT = 256 };
 
@@ -61,10 +51,9 @@ struct bin {
 
 struct arena {
     struct mutex lock; /* guards all up to the bins */
-    struct list chunks[USAGE_LIST_COUNT];
+    struct chunk_groups chunks;
     struct list all_chunks;         /* newest first */
     char *lowest_base;              /* of any chunk so far; the next one is wanted below it */
-    uint32_t next_sequence;         /* of the next chunk */
     uint32_t chunk_count;           /* mapped, of any epoch */
     uint64_t used_pages;            /* in runs and subpages, or on their way to the kernel */
     uint64_t dirty_pages;           /* free and dirty */

@@ -47,9 +47,6 @@ static struct arena *arena_create(unsigned limit)
     if (index < limit && (arena = meta_alloc(sizeof(*arena), 64)) != NULL) {
         arena->index = index;
         list_init(&arena->all_chunks);
-        for (unsigned i = 0; i < USAGE_LIST_COUNT; i++) {
-            list_init(&arena->chunks[i]);
-        }
         for (unsigned i = 0; i <= CLASS_SMALL_LAST; i++) {
             list_init(&arena->bins[i].subpages);
         }
@@ -115,9 +112,7 @@ static void abandon_locks_of(struct arena *arena)
         arena->used_pages = 0;
         arena->dirty_pages = 0;
         list_init(&arena->all_chunks);
-        for (unsigned i = 0; i < USAGE_LIST_COUNT; i++) {
-            list_init(&arena->chunks[i]);
-        }
+        chunk_groups_clear(&arena->chunks);
     }
     for (unsigned i = 0; i <= CLASS_SMALL_LAST; i++) {
         struct bin *bin = &arena->bins[i];

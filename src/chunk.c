@@ -22,7 +22,7 @@ static struct chunk *descriptor_create(void)
     mutex_lock(&recycled.lock);
     struct chunk *chunk = recycled.first;
     if (chunk != NULL) {
-        recycled.first = (struct chunk *)(void *)chunk->link.next;
+        recycled.first = chunk->next_recycled;
     }
     mutex_unlock(&recycled.lock);
     return chunk != NULL ? chunk : meta_alloc(sizeof(*chunk), os_page_bytes());
@@ -31,7 +31,7 @@ static struct chunk *descriptor_create(void)
 static void descriptor_destroy(struct chunk *chunk)
 {
     mutex_lock(&recycled.lock);
-    chunk->link.next = (struct list *)(void *)recycled.first;
+    chunk->next_recycled = recycled.first;
     recycled.first = chunk;
     mutex_unlock(&recycled.lock);
 }

@@ -25,19 +25,21 @@
 #include "subpage.h"
 
 struct arena;
+struct chunk_group;
 
 struct chunk {
-    struct list link;     /* in one of the arena's usage lists */
-    struct list all_link; /* in the arena's list of all chunks; left only by the purger */
-    struct arena *arena;  /* const while mapped */
-    char *base;           /* const while mapped */
-    uint32_t sequence;    /* the arena's older chunks have lower ones */
+    struct list all_link;        /* in the arena's list of all chunks; left only by the purger */
+    struct arena *arena;         /* const while mapped */
+    char *base;                  /* const while mapped */
+    struct chunk *next_recycled; /* while unmapped */
+    struct chunk_group *group;   /* where it stands, see chunk_groups.h */
+    uint8_t place;
+    uint8_t usage_list;   /* enum chunk_usage */
     uint16_t ahead_first; /* pages resident ahead of use, see chunk_claim_ahead */
     uint16_t ahead_end;
     uint16_t used_pages;
     uint16_t dirty_pages;         /* free and dirty */
     uint16_t counted_dirty_pages; /* what the arena's sum holds of them */
-    uint8_t usage_list;           /* enum chunk_usage */
     bool has_huge_pages;          /* purged in whole huge pages only, see arena.h */
     uint32_t epoch;               /* the arena's at creation, see arena.h on fork */
     uint64_t in_use[BITMAP_WORDS(CHUNK_PAGES)];

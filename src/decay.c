@@ -81,13 +81,11 @@ static unsigned purge_spans(struct arena *arena, struct chunk *chunk, unsigned f
 static bool withdraw_chunk(struct arena *arena, struct chunk *chunk)
 {
     mutex_lock(&arena->lock);
-    struct list *init = &arena->chunks[USAGE_INIT];
     bool is_spare = chunk->epoch == arena->epoch && chunk->used_pages == 0 &&
-                    chunk->usage_list == USAGE_INIT &&
-                    (init->next != &chunk->link || init->prev != &chunk->link) &&
+                    chunk->usage_list == USAGE_INIT && arena->chunks.counts[USAGE_INIT] > 1 &&
                     memcmp(chunk->aged, chunk->dirty, sizeof(chunk->dirty)) == 0;
     if (is_spare) {
-        list_remove(&chunk->link);
+        chunk_groups_remove(&arena->chunks, chunk);
         list_remove(&chunk->all_link);
         arena->chunk_count--;
         arena->dirty_pages -= chunk->counted_dirty_pages;

@@ -6,7 +6,7 @@
  *     class   1 .. 32  tiny    16 .. 512 B      16 B apart
  *     class  33 ..  80 small   576 B .. 32 KiB  eight per doubling
  *     class  81 .. 116 normal  40 KiB .. 16 MiB four per doubling, runs of whole pages
- *     class 117        huge    a mapping of its own
+ *     class 117        huge    a mapping of its own, which shorter blocks may have too (huge.h)
  *
  * Invariants, proved for every class and every size in tests/test_size_class.c:
  *  1. size_class_of(n) is the smallest class of at least n bytes.

@@ -348,6 +348,7 @@ static void growth_unmaps_what_is_kept(void)
     start();
     purge_poll(); /* a tick, so that the next is not due */
     huge_free(huge_of(huge_alloc(2 << 20, 1)));
+    tick_advance();
     usleep(LOOK_US);
     purge_poll();
     usleep(LOOK_US);
