@@ -223,7 +223,7 @@ COLD NOINLINE static void misuse(const struct wording *words, const void *addres
         panic_at(is_used ? words->interior : words->freed, address, 0, NULL);
     }
     if (config.foreign == FOREIGN_ABORT) {
-        panic_at(words->foreign, address, 0, NULL);
+        panic_at(huge_is_kept(address) ? words->freed : words->foreign, address, 0, NULL);
     }
     static _Atomic bool is_said;
     if (!atomic_exchange(&is_said, true)) {

@@ -188,6 +188,18 @@ struct huge *huge_of(const void *start)
     return huge != NULL && huge->start == start ? huge : NULL;
 }
 
+bool huge_is_kept(const void *start)
+{
+    bool is_kept = false;
+    mutex_lock(&huge_blocks.lock);
+    struct list *head = &huge_blocks.kept;
+    for (struct list *node = head->next; node != head; node = node->next) {
+        is_kept |= list_entry(node, struct huge, link)->start == start;
+    }
+    mutex_unlock(&huge_blocks.lock);
+    return is_kept;
+}
+
 void huge_zero(struct huge *huge)
 {
     if (huge->dirty_bytes <= NORMAL_MAX_BYTES || !os_purge(huge->start, huge->dirty_bytes)) {

@@ -47,6 +47,8 @@ void *huge_alloc(size_t bytes, size_t alignment);
 void *huge_alloc_to_grow(size_t bytes);
 /* The descriptor of a block that starts exactly here, or NULL. */
 struct huge *huge_of(const void *start);
+/* Was a block that started exactly here freed not long ago? */
+bool huge_is_kept(const void *start);
 /* Makes a block that was just handed out read as zero. */
 void huge_zero(struct huge *huge);
 void huge_free(struct huge *huge);

@@ -4,8 +4,9 @@
 /* expect: poolmalloc: fatal: double free: ADDRESS, a run of pages */
 /* expect: poolmalloc: fatal: double free: ADDRESS */
 /* expect: poolmalloc: fatal: double free: ADDRESS */
+/* expect: poolmalloc: fatal: double free: ADDRESS */
 /* expect: poolmalloc: fatal: free of a pointer that is not from this allocator: ADDRESS */
-/* expect: poolmalloc: fatal: free of a pointer that is not from this allocator: ADDRESS */
+/* expect: poolmalloc: fatal: double free: ADDRESS */
 /* expect: poolmalloc: fatal: free of a pointer that is not from this allocator: ADDRESS */
 #include "misuse.h"
 
@@ -50,18 +51,28 @@ static void a_huge_block_after_realloc(void)
     pm_free(moved);
 }
 
+/* Its mapping was unmapped since. */
+static void a_huge_block_that_is_gone(void)
+{
+    void *block = pm_malloc(HUGE_BYTES);
+    pm_free(block);
+    purge_all();
+    pm_free(block);
+}
+
 /* Its chunk was unmapped since. */
 static void a_run_of_a_chunk_that_is_gone(void)
 {
-    void *blocks[3];
-    for (int i = 0; i < 3; i++) {
-        blocks[i] = pm_malloc(16 << 20);
+    enum { RUNS = 48 }; /* in more than two chunks */
+    void *blocks[RUNS];
+    for (int i = 0; i < RUNS; i++) {
+        blocks[i] = pm_malloc(UNCACHED_BYTES);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < RUNS; i++) {
         pm_free(blocks[i]);
     }
     purge_all();
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < RUNS; i++) {
         if (page_map_chunk(blocks[i]) == NULL) {
             pm_free(blocks[i]);
         }
@@ -69,8 +80,13 @@ static void a_run_of_a_chunk_that_is_gone(void)
 }
 
 static void (*const cases[])(void) = {
-    a_cached_run, a_cached_run_checked,       an_uncached_run,
-    a_huge_block, a_huge_block_after_realloc, a_run_of_a_chunk_that_is_gone,
+    a_cached_run,
+    a_cached_run_checked,
+    an_uncached_run,
+    a_huge_block,
+    a_huge_block_that_is_gone,
+    a_huge_block_after_realloc,
+    a_run_of_a_chunk_that_is_gone,
 };
 
 int main(int argc, char **argv)
