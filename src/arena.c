@@ -54,19 +54,31 @@ void arena_settle_chunk_locked(struct arena *arena, struct chunk *chunk)
     chunk_groups_update(&arena->chunks, chunk, usage);
 }
 
+/* 2^order < pages: of no alignment. */
+static struct chunk_run take_run_from_locked(struct arena *arena, enum chunk_usage usage,
+                                             unsigned pages, unsigned order) REQUIRES(arena->lock)
+{
+    bool is_aligned = 1U << order >= pages;
+    struct chunk_room wanted = {.stretch = is_aligned ? 0 : (uint16_t)pages,
+                                .orders = is_aligned ? (uint16_t)(order + 1) : 0};
+    struct chunk_run run = {0};
+    struct chunk *chunk;
+    while (run.page == NULL && (chunk = chunk_groups_find(&arena->chunks, usage, wanted)) != NULL) {
+        run = is_aligned ? chunk_alloc_run(chunk, pages, order) : chunk_alloc_stretch(chunk, pages);
+        arena->used_pages += run.page != NULL ? pages : 0;
+        arena_settle_chunk_locked(arena, chunk); /* it may have less room than it was thought to */
+    }
+    return run;
+}
+
 static struct chunk_run take_run_locked(struct arena *arena, unsigned pages, unsigned order)
     REQUIRES(arena->lock)
 {
-    for (unsigned i = 0; i < sizeof(search_order); i++) {
-        struct chunk *chunk = chunk_groups_find(&arena->chunks, search_order[i], order);
-        if (chunk != NULL) {
-            struct chunk_run run = chunk_alloc_run(chunk, pages, order);
-            arena->used_pages += pages;
-            arena_settle_chunk_locked(arena, chunk);
-            return run;
-        }
+    struct chunk_run run = {0};
+    for (unsigned i = 0; run.page == NULL && i < sizeof(search_order); i++) {
+        run = take_run_from_locked(arena, search_order[i], pages, order);
     }
-    return (struct chunk_run){0};
+    return run;
 }
 
 static bool is_dense_locked(const struct arena *arena)
@@ -170,12 +182,13 @@ static void populate(struct page *page, unsigned ahead_pages)
 struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned order)
 {
     unsigned pages = size_classes[class].run_pages;
-    unsigned own_order = log2_ceil(pages);
+    bool is_anywhere = order == 0 && !size_class_is_small(class);
+    unsigned wanted_order = is_anywhere ? 0 : (unsigned)larger(order, log2_ceil(pages));
     unsigned ahead_pages = 0;
     struct chunk_run run;
     do {
         mutex_lock(&arena->lock);
-        run = take_run_locked(arena, pages, order > own_order ? order : own_order);
+        run = take_run_locked(arena, pages, wanted_order);
         if (likely(run.page != NULL)) {
             page_set_class(run.page, class);
             arena->run_count[class]++;

@@ -108,8 +108,8 @@ struct arena_table {
 };
 extern struct arena_table arenas;
 
-/* The pages of one run of a small or normal class, starting at a multiple of 2^order pages (or at
- * a multiple of their own number rounded up to a power of two, if that is more).
+/* The pages of one run of a small or normal class, starting at a multiple of 2^order pages, those
+ * of a subpage at a multiple of their own number rounded up to a power of two, if that is more.
  * page NULL: out of memory in this arena. */
 struct chunk_run arena_alloc_run(struct arena *arena, unsigned class, unsigned order);
 void arena_free_run(struct page *page);

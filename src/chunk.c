@@ -58,6 +58,7 @@ struct chunk *chunk_create(struct arena *arena, void *hint)
     chunk->has_huge_pages = false;
     chunk->dirty_pages = 0;
     chunk->counted_dirty_pages = 0;
+    chunk->longest_stretch = CHUNK_PAGES;
     page_map_set_chunk(base, chunk);
     return chunk;
 
@@ -88,10 +89,21 @@ static unsigned take_pages(struct chunk *chunk, unsigned first, unsigned end)
     return end - first - dirty_pages;
 }
 
+/* The free stretch that these pages are in now may be the longest. */
+static void note_stretch(struct chunk *chunk, unsigned first, unsigned end)
+{
+    unsigned pages = bitmap_find(chunk->in_use, true, end, CHUNK_PAGES) -
+                     bitmap_zeros_before(chunk->in_use, first);
+    if (pages > chunk->longest_stretch) {
+        chunk->longest_stretch = (uint16_t)pages;
+    }
+}
+
 static void give_pages(struct chunk *chunk, unsigned first, unsigned end, bool is_purged)
 {
     bitmap_clear(chunk->in_use, first, end);
     buddy_mark_free(chunk->tree, first, end);
+    note_stretch(chunk, first, end);
     chunk->used_pages = (uint16_t)(chunk->used_pages - (end - first));
     if (is_purged) {
         bitmap_clear(chunk->dirty, first, end);
@@ -100,17 +112,30 @@ static void give_pages(struct chunk *chunk, unsigned first, unsigned end, bool i
     }
 }
 
-struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order)
+static struct chunk_run run_from(struct chunk *chunk, unsigned first, unsigned pages)
 {
-    unsigned first = buddy_alloc(chunk->tree, pages, order);
-    if (first == BUDDY_NO_PAGE) {
-        return (struct chunk_run){0};
-    }
     struct page *page = &chunk->pages[first];
     struct chunk_run run = {page, take_pages(chunk, first, first + pages)};
     page->chunk = chunk;
     page->run_pages = (uint16_t)pages;
     return run;
+}
+
+struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order)
+{
+    unsigned first = buddy_alloc(chunk->tree, pages, order);
+    return first == BUDDY_NO_PAGE ? (struct chunk_run){0} : run_from(chunk, first, pages);
+}
+
+struct chunk_run chunk_alloc_stretch(struct chunk *chunk, unsigned pages)
+{
+    unsigned first = bitmap_find_zeros(chunk->in_use, CHUNK_PAGES, pages);
+    if (first == CHUNK_PAGES) {
+        chunk->longest_stretch = (uint16_t)(pages - 1);
+        return (struct chunk_run){0};
+    }
+    buddy_mark_used(chunk->tree, first, first + pages);
+    return run_from(chunk, first, pages);
 }
 
 void chunk_drop_ahead(struct chunk *chunk)
@@ -265,7 +290,10 @@ static unsigned free_dirty_pages(const struct chunk *chunk)
 
 bool chunk_is_valid(const struct chunk *chunk)
 {
-    return buddy_is_valid(chunk->tree) && tree_matches(chunk, BUDDY_ROOT, CHUNK_ORDER) &&
+    unsigned longer = chunk->longest_stretch + 1U;
+    return (longer > CHUNK_PAGES ||
+            bitmap_find_zeros(chunk->in_use, CHUNK_PAGES, longer) == CHUNK_PAGES) &&
+           buddy_is_valid(chunk->tree) && tree_matches(chunk, BUDDY_ROOT, CHUNK_ORDER) &&
            chunk->used_pages == bitmap_count(chunk->in_use, 0, CHUNK_PAGES) &&
            chunk->dirty_pages == free_dirty_pages(chunk) && pages_are_valid(chunk);
 }

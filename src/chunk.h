@@ -15,6 +15,7 @@
  *  2. An aged page is dirty and not in_use.
  *  3. dirty_pages counts those dirty and not in_use.
  *  4. Every page of a run or subpage is in_use.
+ *  5. No free stretch is longer than longest_stretch.
  *
  * Locks: guarded by the owning arena's lock, but for what subpage.h says. */
 #ifndef POOLMALLOC_CHUNK_H
@@ -38,6 +39,7 @@ struct chunk {
     uint16_t ahead_first; /* pages resident ahead of use, see chunk_claim_ahead */
     uint16_t ahead_end;
     uint16_t used_pages;
+    uint16_t longest_stretch;     /* free pages in a row, of any alignment; no stretch is longer */
     uint16_t dirty_pages;         /* free and dirty */
     uint16_t counted_dirty_pages; /* what the arena's sum holds of them */
     bool has_huge_pages;          /* purged in whole huge pages only, see arena.h */
@@ -82,7 +84,10 @@ static inline struct page *chunk_page(struct chunk *chunk, const void *address)
     return &chunk->pages[(size_t)((const char *)address - chunk->base) >> PAGE_LOG2];
 }
 
+/* order: log2 of the pages it is aligned to; 2^order >= pages. Tightest fit in the buddy tree. */
 struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order);
+/* Of no alignment, lowest address first: between buddies too. */
+struct chunk_run chunk_alloc_stretch(struct chunk *chunk, unsigned pages);
 /* page: as chunk_alloc_run returned it; its pages become free and, unless they were purged, stay
  * dirty. */
 void chunk_free_run(struct page *page, bool is_purged);

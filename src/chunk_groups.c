@@ -5,43 +5,57 @@
 
 #include <string.h>
 
-static uint8_t most_free_in(const struct chunk *chunk)
+static struct chunk_room room_in(const struct chunk *chunk)
 {
-    return (uint8_t)(CHUNK_ORDER + 1 - chunk->tree[BUDDY_ROOT]);
+    return (struct chunk_room){chunk->longest_stretch,
+                               (uint16_t)(CHUNK_ORDER + 1 - chunk->tree[BUDDY_ROOT])};
 }
 
-static uint8_t most_free_of(const struct chunk_group *group, unsigned usage)
+static bool is_enough(struct chunk_room has, struct chunk_room wanted)
 {
-    uint8_t most = 0;
+    return has.stretch >= wanted.stretch && has.orders >= wanted.orders;
+}
+
+static struct chunk_room most_of(struct chunk_room a, struct chunk_room b)
+{
+    return (struct chunk_room){(uint16_t)larger(a.stretch, b.stretch),
+                               (uint16_t)larger(a.orders, b.orders)};
+}
+
+static struct chunk_room most_in(const struct chunk_group *group, unsigned usage)
+{
+    struct chunk_room most = {0};
     for (unsigned i = 0; i < group->end; i++) {
-        if (group->usage_lists[i] == usage && group->free[i] > most) {
-            most = group->free[i];
+        if (group->places[i].usage_list == usage) {
+            most = most_of(most, group->places[i].room);
         }
     }
     return most;
 }
 
-static void set_place(struct chunk_group *group, unsigned place, uint8_t usage, uint8_t free)
+static void set_place(struct chunk_group *group, unsigned index, uint8_t usage,
+                      struct chunk_room room)
 {
-    uint8_t old_usage = group->usage_lists[place];
-    uint8_t old_free = group->free[place];
-    group->usage_lists[place] = usage;
-    group->free[place] = free;
-    if (old_free == group->most_free[old_usage]) {
-        group->most_free[old_usage] = most_free_of(group, old_usage);
+    struct chunk_place *place = &group->places[index];
+    struct chunk_room *old_most = &group->most[place->usage_list];
+    bool was_most =
+        place->room.stretch == old_most->stretch || place->room.orders == old_most->orders;
+    uint8_t old_usage = place->usage_list;
+    place->usage_list = usage;
+    place->room = room;
+    if (was_most) {
+        *old_most = most_in(group, old_usage);
     }
-    if (free > group->most_free[usage]) {
-        group->most_free[usage] = free;
-    }
+    group->most[usage] = most_of(group->most[usage], room);
 }
 
 static unsigned free_place(const struct chunk_group *group)
 {
-    unsigned place = 0;
-    while (place < GROUP_CHUNKS && group->chunks[place] != NULL) {
-        place++;
+    unsigned index = 0;
+    while (index < GROUP_CHUNKS && group->places[index].chunk != NULL) {
+        index++;
     }
-    return place;
+    return index;
 }
 
 bool chunk_groups_add(struct chunk_groups *groups, struct chunk *chunk)
@@ -54,52 +68,51 @@ bool chunk_groups_add(struct chunk_groups *groups, struct chunk *chunk)
         return false;
     }
     struct chunk_group *group = *link;
-    unsigned place = free_place(group);
-    group->end = group->end > place ? group->end : (uint8_t)(place + 1);
-    group->chunks[place] = chunk;
+    unsigned index = free_place(group);
+    group->end = (uint32_t)larger(group->end, index + 1);
+    group->places[index].chunk = chunk;
     chunk->group = group;
-    chunk->place = (uint8_t)place;
+    chunk->place = (uint8_t)index;
     groups->counts[chunk->usage_list]++;
-    set_place(group, place, chunk->usage_list, most_free_in(chunk));
+    set_place(group, index, chunk->usage_list, room_in(chunk));
     return true;
 }
 
 void chunk_groups_remove(struct chunk_groups *groups, struct chunk *chunk)
 {
-    set_place(chunk->group, chunk->place, USAGE_100, 0);
-    chunk->group->chunks[chunk->place] = NULL;
+    set_place(chunk->group, chunk->place, USAGE_100, (struct chunk_room){0});
+    chunk->group->places[chunk->place].chunk = NULL;
     groups->counts[chunk->usage_list]--;
 }
 
 void chunk_groups_update(struct chunk_groups *groups, struct chunk *chunk, enum chunk_usage usage)
 {
-    struct chunk_group *group = chunk->group;
-    uint8_t free = most_free_in(chunk);
+    const struct chunk_place *place = &chunk->group->places[chunk->place];
+    struct chunk_room room = room_in(chunk);
     if (usage != chunk->usage_list) {
         groups->counts[chunk->usage_list]--;
         groups->counts[usage]++;
         chunk->usage_list = (uint8_t)usage;
-    } else if (free == group->free[chunk->place]) {
+    } else if (room.stretch == place->room.stretch && room.orders == place->room.orders) {
         return;
     }
-    set_place(group, chunk->place, (uint8_t)usage, free);
+    set_place(chunk->group, chunk->place, (uint8_t)usage, room);
 }
 
 struct chunk *chunk_groups_find(const struct chunk_groups *groups, enum chunk_usage usage,
-                                unsigned order)
+                                struct chunk_room wanted)
 {
-    struct chunk_group *group = groups->first;
-    while (group != NULL && group->most_free[usage] <= order) {
+    const struct chunk_group *group = groups->first;
+    while (group != NULL && !is_enough(group->most[usage], wanted)) {
         group = group->next;
     }
-    if (group == NULL) {
-        return NULL;
+    for (unsigned i = 0; group != NULL && i < group->end; i++) {
+        const struct chunk_place *place = &group->places[i];
+        if (place->usage_list == usage && is_enough(place->room, wanted)) {
+            return place->chunk;
+        }
     }
-    unsigned place = 0;
-    while (group->usage_lists[place] != usage || group->free[place] <= order) {
-        place++;
-    }
-    return group->chunks[place];
+    return NULL;
 }
 
 void chunk_groups_clear(struct chunk_groups *groups)
@@ -115,16 +128,21 @@ void chunk_groups_clear(struct chunk_groups *groups)
 static bool group_is_valid(const struct chunk_group *group)
 {
     for (unsigned i = 0; i < GROUP_CHUNKS; i++) {
-        const struct chunk *chunk = group->chunks[i];
-        if (chunk == NULL ? group->free[i] != 0
-                          : i >= group->end || chunk->group != group || chunk->place != i ||
-                                chunk->usage_list != group->usage_lists[i] ||
-                                most_free_in(chunk) != group->free[i]) {
+        const struct chunk_place *place = &group->places[i];
+        struct chunk_room room =
+            place->chunk == NULL ? (struct chunk_room){0} : room_in(place->chunk);
+        bool is_right = room.stretch == place->room.stretch && room.orders == place->room.orders &&
+                        (place->chunk == NULL || (i < group->end && place->chunk->group == group &&
+                                                  place->chunk->place == i &&
+                                                  place->chunk->usage_list == place->usage_list));
+        if (!is_right) {
             return false;
         }
     }
     for (unsigned usage = 0; usage < USAGE_LIST_COUNT; usage++) {
-        if (group->most_free[usage] != most_free_of(group, usage)) {
+        struct chunk_room most = most_in(group, usage);
+        if (group->most[usage].stretch != most.stretch ||
+            group->most[usage].orders != most.orders) {
             return false;
         }
     }

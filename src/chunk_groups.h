@@ -3,18 +3,17 @@
  * groups of 64, in which a chunk has a place and its usage list, and every group knows the largest
  * run that each list has in it.
  *
- *     group | most free by list: init 0 25 50 75 100 | place 0, 1 .. 63: chunk, list, most free |
+ *     group | largest by list: init 0 25 50 75 100 | place 0, 1 .. 63: chunk, list, largest |
  *       |
  *     group | ...
  *
  * A new chunk gets the first free place: as older ones are asked first and fill up, it is the
- * younger that drain, leave and are replaced.
- * "Most free": 1 + the order of the largest free node of the buddy tree, 0: none.
- * Groups are never unmapped. Cost: one step per group and one per place in it.
+ * younger that drain, leave and are replaced. Groups are never unmapped.
+ * Cost: one step per group and one per place in it.
  *
  * Invariants (chunk_groups_are_valid):
  *  1. A place says what its chunk says.
- *  2. A group's most is the largest of its places'.
+ *  2. A group's largest is the largest of its places'.
  *
  * Locks: guarded by the owning arena's lock. */
 #ifndef POOLMALLOC_CHUNK_GROUPS_H
@@ -34,13 +33,23 @@ enum chunk_usage {
 
 enum { GROUP_CHUNKS = 64 };
 
+/* What a chunk has, or a run wants. */
+struct chunk_room {
+    uint16_t stretch; /* pages in a row, see longest_stretch */
+    uint16_t orders;  /* 1 + the order of the largest free node of the buddy tree; 0: none */
+};
+
+struct chunk_place {
+    struct chunk *chunk; /* NULL: the place is free */
+    struct chunk_room room;
+    uint8_t usage_list;
+};
+
 struct chunk_group {
     struct chunk_group *next;
-    uint8_t end; /* places that were ever used */
-    uint8_t most_free[USAGE_LIST_COUNT];
-    uint8_t usage_lists[GROUP_CHUNKS];
-    uint8_t free[GROUP_CHUNKS];
-    struct chunk *chunks[GROUP_CHUNKS]; /* NULL: the place is free */
+    uint32_t end; /* of the places that were ever used */
+    struct chunk_room most[USAGE_LIST_COUNT];
+    struct chunk_place places[GROUP_CHUNKS];
 };
 
 struct chunk_groups {
@@ -53,9 +62,9 @@ bool chunk_groups_add(struct chunk_groups *groups, struct chunk *chunk);
 void chunk_groups_remove(struct chunk_groups *groups, struct chunk *chunk);
 /* Its pages have changed; usage: the list where it belongs now. */
 void chunk_groups_update(struct chunk_groups *groups, struct chunk *chunk, enum chunk_usage usage);
-/* The first chunk of that list with a free run of 2^order pages, or NULL. */
+/* The first chunk of that list that has as much, or NULL. */
 struct chunk *chunk_groups_find(const struct chunk_groups *groups, enum chunk_usage usage,
-                                unsigned order);
+                                struct chunk_room wanted);
 /* All leave. What was half changed does not matter. */
 void chunk_groups_clear(struct chunk_groups *groups);
 

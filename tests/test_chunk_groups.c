@@ -25,6 +25,7 @@ static void enter(struct chunk *chunk)
 {
     chunk->usage_list = USAGE_INIT;
     chunk->tree[BUDDY_ROOT] = 0;
+    chunk->longest_stretch = CHUNK_PAGES;
     CU_ASSERT_TRUE_FATAL(chunk_groups_add(&groups, chunk));
     places[place_of(NULL)] = chunk;
 }
@@ -39,15 +40,17 @@ static void leave(struct chunk *chunk)
 static void change(struct chunk *chunk, struct random *random)
 {
     chunk->tree[BUDDY_ROOT] = (uint8_t)random_between(random, 0, CHUNK_ORDER + 1);
+    chunk->longest_stretch = (uint16_t)random_between(random, 0, CHUNK_PAGES);
     chunk_groups_update(&groups, chunk, random_below(random, USAGE_LIST_COUNT));
 }
 
-static struct chunk *search(enum chunk_usage usage, unsigned order)
+static struct chunk *search(enum chunk_usage usage, struct chunk_room wanted)
 {
     for (unsigned place = 0; place < CHUNKS; place++) {
         struct chunk *chunk = places[place];
         if (chunk != NULL && chunk->usage_list == usage &&
-            chunk->tree[BUDDY_ROOT] + order <= CHUNK_ORDER) {
+            chunk->tree[BUDDY_ROOT] + wanted.orders <= CHUNK_ORDER + 1 &&
+            chunk->longest_stretch >= wanted.stretch) {
             return chunk;
         }
     }
@@ -59,7 +62,10 @@ static bool finds_as_a_search(void)
     bool does = chunk_groups_are_valid(&groups);
     for (unsigned usage = 0; usage < USAGE_LIST_COUNT; usage++) {
         for (unsigned order = 0; order <= CHUNK_ORDER; order++) {
-            does &= chunk_groups_find(&groups, usage, order) == search(usage, order);
+            struct chunk_room aligned = {.orders = (uint16_t)(order + 1)};
+            struct chunk_room stretch = {.stretch = (uint16_t)(1U << order)};
+            does &= chunk_groups_find(&groups, usage, aligned) == search(usage, aligned) &&
+                    chunk_groups_find(&groups, usage, stretch) == search(usage, stretch);
         }
     }
     return does;
@@ -69,7 +75,7 @@ static void the_first_that_fits_is_found(void)
 {
     struct random random = random_from(5);
     unsigned wrong = 0;
-    CU_ASSERT_PTR_NULL(chunk_groups_find(&groups, USAGE_INIT, 0));
+    CU_ASSERT_PTR_NULL(chunk_groups_find(&groups, USAGE_INIT, (struct chunk_room){0}));
     for (unsigned step = 0; step < STEPS; step++) {
         struct chunk *chunk = &chunks[random_below(&random, CHUNKS)];
         if (place_of(chunk) == CHUNKS) {
