@@ -59,12 +59,12 @@ static struct chunk_run take_run_from_locked(struct arena *arena, enum chunk_usa
                                              unsigned pages, unsigned order) REQUIRES(arena->lock)
 {
     bool is_aligned = 1U << order >= pages;
-    struct chunk_room wanted = {.stretch = is_aligned ? 0 : (uint16_t)pages,
+    struct chunk_room wanted = {.gap = is_aligned ? 0 : (uint16_t)pages,
                                 .orders = is_aligned ? (uint16_t)(order + 1) : 0};
     struct chunk_run run = {0};
     struct chunk *chunk;
     while (run.page == NULL && (chunk = chunk_groups_find(&arena->chunks, usage, wanted)) != NULL) {
-        run = is_aligned ? chunk_alloc_run(chunk, pages, order) : chunk_alloc_stretch(chunk, pages);
+        run = is_aligned ? chunk_alloc_run(chunk, pages, order) : chunk_alloc_in_gap(chunk, pages);
         arena->used_pages += run.page != NULL ? pages : 0;
         arena_settle_chunk_locked(arena, chunk); /* it may have less room than it was thought to */
     }

@@ -1,18 +1,50 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "buddy.h"
 
-/* Sets a whole subtree to one state. Children are non-zero only where the state was put together
- * from smaller runs; mostly the first test ends it. */
-static void set_subtree(uint8_t *tree, unsigned node, uint8_t value)
+/* Bits 0, 2^order, 2 * 2^order ..: where runs of that order may start in a word. */
+static const uint64_t starts_of_order[BUDDY_LEAF_ORDER + 1] = {
+    UINT64_C(0xffffffffffffffff), UINT64_C(0x5555555555555555), UINT64_C(0x1111111111111111),
+    UINT64_C(0x0101010101010101), UINT64_C(0x0001000100010001), UINT64_C(0x0000000100000001),
+    UINT64_C(0x0000000000000001),
+};
+
+/* From where the free runs of an order start to where those of the next order do. */
+static uint64_t pair_up(uint64_t starts, unsigned order)
 {
-    if (node < CHUNK_PAGES && (tree[2 * node] | tree[2 * node + 1]) != 0) {
-        set_subtree(tree, 2 * node, 0);
-        set_subtree(tree, 2 * node + 1, 0);
-    }
-    tree[node] = value;
+    return starts & starts >> (1U << order) & starts_of_order[order + 1];
 }
 
-static inline uint8_t byte_of_children(const uint8_t *tree, unsigned node)
+static uint8_t byte_of_word(uint64_t word)
+{
+    uint64_t starts = ~word;
+    unsigned order = 0;
+    if (starts == 0) {
+        return BUDDY_LEAF_ORDER + 1;
+    }
+    for (uint64_t next; order < BUDDY_LEAF_ORDER && (next = pair_up(starts, order)) != 0; order++) {
+        starts = next;
+    }
+    return (uint8_t)(BUDDY_LEAF_ORDER - order);
+}
+
+/* A run of that order, which is there, from the smallest free run that contains one. */
+static unsigned find_in_word(uint64_t word, unsigned order)
+{
+    uint64_t starts = ~word;
+    for (unsigned i = 0; i < order; i++) {
+        starts = pair_up(starts, i);
+    }
+    for (;; order++) {
+        uint64_t paired = order < BUDDY_LEAF_ORDER ? pair_up(starts, order) : 0;
+        uint64_t single = starts & ~(paired | paired << (1U << order % BUDDY_LEAF_ORDER));
+        if (single != 0) {
+            return lowest_set_bit(single);
+        }
+        starts = paired;
+    }
+}
+
+static uint8_t byte_of_children(const uint8_t *tree, unsigned node)
 {
     uint8_t left = tree[2 * node];
     uint8_t right = tree[2 * node + 1];
@@ -20,94 +52,52 @@ static inline uint8_t byte_of_children(const uint8_t *tree, unsigned node)
     return (left | right) == 0 ? 0 : (uint8_t)(smaller + 1);
 }
 
-static void update_ancestors(uint8_t *tree, unsigned node)
+unsigned buddy_find(const uint8_t *tree, const uint64_t *in_use, unsigned order)
 {
-    while ((node /= 2) >= BUDDY_ROOT) {
-        tree[node] = byte_of_children(tree, node);
-    }
-}
-
-/* A wholly used node keeps zero children; before one of them changes, both get their own byte. */
-static inline void push_down_used(uint8_t *tree, unsigned node, unsigned order)
-{
-    if (tree[node] == order + 1 && (tree[2 * node] | tree[2 * node + 1]) == 0) {
-        tree[2 * node] = (uint8_t)order;
-        tree[2 * node + 1] = (uint8_t)order;
-    }
-}
-
-struct page_range {
-    unsigned first;
-    unsigned end;
-    bool used;
-};
-
-/* node covers 2^order pages from node_first on. */
-static void mark(uint8_t *tree, unsigned node, unsigned order, struct page_range range)
-{
-    unsigned node_first = (node << order) - CHUNK_PAGES;
-    unsigned node_end = node_first + (1U << order);
-    if (range.first <= node_first && node_end <= range.end) {
-        set_subtree(tree, node, range.used ? (uint8_t)(order + 1) : 0);
-        return;
-    }
-    push_down_used(tree, node, order);
-    unsigned middle = node_first + (1U << order) / 2;
-    if (range.first < middle) {
-        mark(tree, 2 * node, order - 1, range);
-    }
-    if (middle < range.end) {
-        mark(tree, 2 * node + 1, order - 1, range);
-    }
-    tree[node] = byte_of_children(tree, node);
-}
-
-unsigned buddy_alloc(uint8_t *tree, unsigned pages, unsigned order)
-{
-    if (!buddy_has_order(tree, order)) {
+    if (tree[BUDDY_ROOT] + order > CHUNK_ORDER) {
         return BUDDY_NO_PAGE;
     }
     unsigned node = BUDDY_ROOT;
-    for (unsigned node_order = CHUNK_ORDER; node_order > order; node_order--) {
-        unsigned fits = node_order - 1 - order; /* the largest byte of a child that fits */
+    unsigned node_order = CHUNK_ORDER;
+    while (node_order > order && node < BUDDY_LEAVES) {
+        node_order--;
+        unsigned fits = node_order - order; /* the largest byte of a child that fits */
         uint8_t left = tree[2 * node];
         uint8_t right = tree[2 * node + 1];
         bool go_right = left > fits || (right <= fits && right > left);
         node = 2 * node + go_right;
     }
-    unsigned first = (node << order) - CHUNK_PAGES;
-    if (pages == 1U << order) {
-        tree[node] = (uint8_t)(order + 1);
-    } else {
-        mark(tree, node, order, (struct page_range){first, first + pages, true});
+    unsigned first = (node << node_order) - CHUNK_PAGES;
+    return node_order <= order ? first
+                               : first + find_in_word(in_use[first / BITMAP_WORD_BITS], order);
+}
+
+void buddy_update(uint8_t *tree, const uint64_t *in_use, unsigned first, unsigned end)
+{
+    unsigned low = first >> BUDDY_LEAF_ORDER;
+    unsigned high = (end - 1) >> BUDDY_LEAF_ORDER;
+    for (unsigned i = low; i <= high; i++) {
+        tree[BUDDY_LEAVES + i] = byte_of_word(in_use[i]);
     }
-    update_ancestors(tree, node);
-    return first;
+    low += BUDDY_LEAVES;
+    high += BUDDY_LEAVES;
+    while ((low /= 2) >= BUDDY_ROOT) {
+        high /= 2;
+        for (unsigned node = low; node <= high; node++) {
+            tree[node] = byte_of_children(tree, node);
+        }
+    }
 }
 
-void buddy_mark_used(uint8_t *tree, unsigned first, unsigned end)
+bool buddy_is_valid(const uint8_t *tree, const uint64_t *in_use)
 {
-    mark(tree, BUDDY_ROOT, CHUNK_ORDER, (struct page_range){first, end, true});
-}
-
-void buddy_mark_free(uint8_t *tree, unsigned first, unsigned end)
-{
-    mark(tree, BUDDY_ROOT, CHUNK_ORDER, (struct page_range){first, end, false});
-}
-
-bool buddy_is_valid(const uint8_t *tree)
-{
-    for (unsigned node = BUDDY_ROOT; node < CHUNK_PAGES; node++) {
-        unsigned order = CHUNK_ORDER - log2_floor(node);
-        bool whole = (tree[2 * node] | tree[2 * node + 1]) == 0;
-        bool valid = whole ? tree[node] == 0 || tree[node] == order + 1
-                           : tree[node] == byte_of_children(tree, node);
-        if (!valid) {
+    for (unsigned i = 0; i < BUDDY_LEAVES; i++) {
+        if (tree[BUDDY_LEAVES + i] != byte_of_word(in_use[i])) {
             return false;
         }
     }
-    for (unsigned leaf = CHUNK_PAGES; leaf < BUDDY_NODES; leaf++) {
-        if (tree[leaf] > 1) {
+    for (unsigned node = BUDDY_ROOT; node < BUDDY_LEAVES; node++) {
+        if (tree[node] != byte_of_children(tree, node)) {
             return false;
         }
     }

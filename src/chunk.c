@@ -58,7 +58,7 @@ struct chunk *chunk_create(struct arena *arena, void *hint)
     chunk->has_huge_pages = false;
     chunk->dirty_pages = 0;
     chunk->counted_dirty_pages = 0;
-    chunk->longest_stretch = CHUNK_PAGES;
+    chunk->longest_gap = CHUNK_PAGES;
     page_map_set_chunk(base, chunk);
     return chunk;
 
@@ -83,27 +83,28 @@ static unsigned take_pages(struct chunk *chunk, unsigned first, unsigned end)
     unsigned dirty_pages = bitmap_count(chunk->dirty, first, end);
     chunk->dirty_pages = (uint16_t)(chunk->dirty_pages - dirty_pages);
     bitmap_set(chunk->in_use, first, end);
+    buddy_update(chunk->tree, chunk->in_use, first, end);
     bitmap_set(chunk->dirty, first, end);
     bitmap_clear(chunk->aged, first, end);
     chunk->used_pages = (uint16_t)(chunk->used_pages + (end - first));
     return end - first - dirty_pages;
 }
 
-/* The free stretch that these pages are in now may be the longest. */
-static void note_stretch(struct chunk *chunk, unsigned first, unsigned end)
+/* The gap that these pages are in now may be the longest. */
+static void note_gap(struct chunk *chunk, unsigned first, unsigned end)
 {
     unsigned pages = bitmap_find(chunk->in_use, true, end, CHUNK_PAGES) -
                      bitmap_zeros_before(chunk->in_use, first);
-    if (pages > chunk->longest_stretch) {
-        chunk->longest_stretch = (uint16_t)pages;
+    if (pages > chunk->longest_gap) {
+        chunk->longest_gap = (uint16_t)pages;
     }
 }
 
 static void give_pages(struct chunk *chunk, unsigned first, unsigned end, bool is_purged)
 {
     bitmap_clear(chunk->in_use, first, end);
-    buddy_mark_free(chunk->tree, first, end);
-    note_stretch(chunk, first, end);
+    buddy_update(chunk->tree, chunk->in_use, first, end);
+    note_gap(chunk, first, end);
     chunk->used_pages = (uint16_t)(chunk->used_pages - (end - first));
     if (is_purged) {
         bitmap_clear(chunk->dirty, first, end);
@@ -123,18 +124,17 @@ static struct chunk_run run_from(struct chunk *chunk, unsigned first, unsigned p
 
 struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order)
 {
-    unsigned first = buddy_alloc(chunk->tree, pages, order);
+    unsigned first = buddy_find(chunk->tree, chunk->in_use, order);
     return first == BUDDY_NO_PAGE ? (struct chunk_run){0} : run_from(chunk, first, pages);
 }
 
-struct chunk_run chunk_alloc_stretch(struct chunk *chunk, unsigned pages)
+struct chunk_run chunk_alloc_in_gap(struct chunk *chunk, unsigned pages)
 {
     unsigned first = bitmap_find_zeros(chunk->in_use, CHUNK_PAGES, pages);
     if (first == CHUNK_PAGES) {
-        chunk->longest_stretch = (uint16_t)(pages - 1);
+        chunk->longest_gap = (uint16_t)(pages - 1);
         return (struct chunk_run){0};
     }
-    buddy_mark_used(chunk->tree, first, first + pages);
     return run_from(chunk, first, pages);
 }
 
@@ -186,7 +186,6 @@ bool chunk_extend_run(struct page *page, unsigned new_pages)
     if (new_end > CHUNK_PAGES || bitmap_any(chunk->in_use, end, new_end)) {
         return false;
     }
-    buddy_mark_used(chunk->tree, end, new_end);
     take_pages(chunk, end, new_end);
     page->run_pages = (uint16_t)new_pages;
     return true;
@@ -226,7 +225,6 @@ struct page_span chunk_reserve_span(struct chunk *chunk, unsigned from)
         unsigned end = bitmap_find(chunk->aged, false, first, CHUNK_PAGES);
         struct page_span span = whole_os_pages(chunk, (struct page_span){first, end});
         if (span.first < span.end) {
-            buddy_mark_used(chunk->tree, span.first, span.end);
             take_pages(chunk, span.first, span.end);
             return span;
         }
@@ -265,20 +263,6 @@ static bool pages_are_valid(const struct chunk *chunk)
     return true;
 }
 
-/* Do tree and bitmap agree below this node? */
-static bool tree_matches(const struct chunk *chunk, unsigned node, unsigned order)
-{
-    unsigned first = (node << order) - CHUNK_PAGES;
-    unsigned end = first + (1U << order);
-    if (chunk->tree[node] == 0) {
-        return !bitmap_any(chunk->in_use, first, end);
-    }
-    if (chunk->tree[node] == order + 1) {
-        return bitmap_find(chunk->in_use, false, first, end) == end;
-    }
-    return tree_matches(chunk, 2 * node, order - 1) && tree_matches(chunk, 2 * node + 1, order - 1);
-}
-
 static unsigned free_dirty_pages(const struct chunk *chunk)
 {
     unsigned count = 0;
@@ -290,10 +274,10 @@ static unsigned free_dirty_pages(const struct chunk *chunk)
 
 bool chunk_is_valid(const struct chunk *chunk)
 {
-    unsigned longer = chunk->longest_stretch + 1U;
+    unsigned longer = chunk->longest_gap + 1U;
     return (longer > CHUNK_PAGES ||
             bitmap_find_zeros(chunk->in_use, CHUNK_PAGES, longer) == CHUNK_PAGES) &&
-           buddy_is_valid(chunk->tree) && tree_matches(chunk, BUDDY_ROOT, CHUNK_ORDER) &&
+           buddy_is_valid(chunk->tree, chunk->in_use) &&
            chunk->used_pages == bitmap_count(chunk->in_use, 0, CHUNK_PAGES) &&
            chunk->dirty_pages == free_dirty_pages(chunk) && pages_are_valid(chunk);
 }

@@ -2,20 +2,20 @@
 /* 16 MiB of address space split into pages by one buddy tree. All 2048 pages are usable: the
  * descriptor lies in metadata memory.
  *
- *     struct chunk: page bitmaps | buddy tree 4 KiB | pages 64 KiB | slot bitmaps 128 KiB
+ *     struct chunk: page bitmaps | buddy tree | pages 64 KiB | slot bitmaps 128 KiB
  *     its 16 MiB   | run, 3 pages | subpage 48 B x 170 | free | free, dirty | ...
  *       pages        0-2            3                    4      5
  *
  * A zero-filled descriptor is a free chunk; what of it is never used is never resident.
- * Page bitmaps: in_use mirrors the tree; dirty: written since it was last known to be zero;
+ * Page bitmaps: in_use is what the tree sums up; dirty: written since it was last known to be zero;
  * aged: free and dirty since the last step of decay.
  *
  * Invariants (chunk_is_valid):
- *  1. A page is in_use exactly if the tree says it is used; used_pages counts them.
+ *  1. The tree sums up in_use; used_pages counts it.
  *  2. An aged page is dirty and not in_use.
  *  3. dirty_pages counts those dirty and not in_use.
  *  4. Every page of a run or subpage is in_use.
- *  5. No free stretch is longer than longest_stretch.
+ *  5. No gap is longer than longest_gap.
  *
  * Locks: guarded by the owning arena's lock, but for what subpage.h says. */
 #ifndef POOLMALLOC_CHUNK_H
@@ -39,7 +39,7 @@ struct chunk {
     uint16_t ahead_first; /* pages resident ahead of use, see chunk_claim_ahead */
     uint16_t ahead_end;
     uint16_t used_pages;
-    uint16_t longest_stretch;     /* free pages in a row, of any alignment; no stretch is longer */
+    uint16_t longest_gap;         /* at most: of pages in a row that are not in use */
     uint16_t dirty_pages;         /* free and dirty */
     uint16_t counted_dirty_pages; /* what the arena's sum holds of them */
     bool has_huge_pages;          /* purged in whole huge pages only, see arena.h */
@@ -86,8 +86,8 @@ static inline struct page *chunk_page(struct chunk *chunk, const void *address)
 
 /* order: log2 of the pages it is aligned to; 2^order >= pages. Tightest fit in the buddy tree. */
 struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order);
-/* Of no alignment, lowest address first: between buddies too. */
-struct chunk_run chunk_alloc_stretch(struct chunk *chunk, unsigned pages);
+/* Of no alignment, in the first gap that is long enough; between buddies too. */
+struct chunk_run chunk_alloc_in_gap(struct chunk *chunk, unsigned pages);
 /* page: as chunk_alloc_run returned it; its pages become free and, unless they were purged, stay
  * dirty. */
 void chunk_free_run(struct page *page, bool is_purged);

@@ -7,18 +7,17 @@
 
 static struct chunk_room room_in(const struct chunk *chunk)
 {
-    return (struct chunk_room){chunk->longest_stretch,
-                               (uint16_t)(CHUNK_ORDER + 1 - chunk->tree[BUDDY_ROOT])};
+    return (struct chunk_room){chunk->longest_gap, (uint16_t)buddy_orders(chunk->tree)};
 }
 
 static bool is_enough(struct chunk_room has, struct chunk_room wanted)
 {
-    return has.stretch >= wanted.stretch && has.orders >= wanted.orders;
+    return has.gap >= wanted.gap && has.orders >= wanted.orders;
 }
 
 static struct chunk_room most_of(struct chunk_room a, struct chunk_room b)
 {
-    return (struct chunk_room){(uint16_t)larger(a.stretch, b.stretch),
+    return (struct chunk_room){(uint16_t)larger(a.gap, b.gap),
                                (uint16_t)larger(a.orders, b.orders)};
 }
 
@@ -38,8 +37,7 @@ static void set_place(struct chunk_group *group, unsigned index, uint8_t usage,
 {
     struct chunk_place *place = &group->places[index];
     struct chunk_room *old_most = &group->most[place->usage_list];
-    bool was_most =
-        place->room.stretch == old_most->stretch || place->room.orders == old_most->orders;
+    bool was_most = place->room.gap == old_most->gap || place->room.orders == old_most->orders;
     uint8_t old_usage = place->usage_list;
     place->usage_list = usage;
     place->room = room;
@@ -93,7 +91,7 @@ void chunk_groups_update(struct chunk_groups *groups, struct chunk *chunk, enum 
         groups->counts[chunk->usage_list]--;
         groups->counts[usage]++;
         chunk->usage_list = (uint8_t)usage;
-    } else if (room.stretch == place->room.stretch && room.orders == place->room.orders) {
+    } else if (room.gap == place->room.gap && room.orders == place->room.orders) {
         return;
     }
     set_place(chunk->group, chunk->place, (uint8_t)usage, room);
@@ -131,7 +129,7 @@ static bool group_is_valid(const struct chunk_group *group)
         const struct chunk_place *place = &group->places[i];
         struct chunk_room room =
             place->chunk == NULL ? (struct chunk_room){0} : room_in(place->chunk);
-        bool is_right = room.stretch == place->room.stretch && room.orders == place->room.orders &&
+        bool is_right = room.gap == place->room.gap && room.orders == place->room.orders &&
                         (place->chunk == NULL || (i < group->end && place->chunk->group == group &&
                                                   place->chunk->place == i &&
                                                   place->chunk->usage_list == place->usage_list));
@@ -141,8 +139,7 @@ static bool group_is_valid(const struct chunk_group *group)
     }
     for (unsigned usage = 0; usage < USAGE_LIST_COUNT; usage++) {
         struct chunk_room most = most_in(group, usage);
-        if (group->most[usage].stretch != most.stretch ||
-            group->most[usage].orders != most.orders) {
+        if (group->most[usage].gap != most.gap || group->most[usage].orders != most.orders) {
             return false;
         }
     }

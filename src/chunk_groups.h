@@ -35,8 +35,8 @@ enum { GROUP_CHUNKS = 64 };
 
 /* What a chunk has, or a run wants. */
 struct chunk_room {
-    uint16_t stretch; /* pages in a row, see longest_stretch */
-    uint16_t orders;  /* 1 + the order of the largest free node of the buddy tree; 0: none */
+    uint16_t gap;    /* pages in a row, see longest_gap */
+    uint16_t orders; /* 1 + the order of the largest free node of the buddy tree; 0: none */
 };
 
 struct chunk_place {

@@ -83,6 +83,51 @@ static void finds_in_every_range(void)
     CU_ASSERT_EQUAL(wrong, 0);
 }
 
+static unsigned model_find_zeros(const bool *model, unsigned bits, unsigned count)
+{
+    for (unsigned first = 0; first + count <= bits; first++) {
+        if (model_find(model, true, first, first + count) == first + count) {
+            return first;
+        }
+    }
+    return bits;
+}
+
+static unsigned model_zeros_before(const bool *model, unsigned from)
+{
+    while (from > 0 && !model[from - 1]) {
+        from--;
+    }
+    return from;
+}
+
+/* Long rows too. */
+static void finds_zeros_in_a_row(void)
+{
+    enum { WHOLE_BITS = BITS - 1 };
+    struct random random = random_from(3);
+    struct both both;
+    unsigned wrong = 0;
+    for (unsigned round = 0; round < 300; round++) {
+        fill(&both, &random, round % 4);
+        for (unsigned i = 0; i < round % 7; i++) {
+            unsigned from = random_below(&random, BITS);
+            unsigned end = random_between(&random, from, BITS);
+            memset(both.model + from, 0, end - from);
+            bitmap_clear(words_of(&both), from, end);
+        }
+        for (unsigned count = 1; count <= WHOLE_BITS; count++) {
+            wrong += bitmap_find_zeros(words_of(&both), WHOLE_BITS, count) !=
+                     model_find_zeros(both.model, WHOLE_BITS, count);
+        }
+        for (unsigned from = 0; from <= BITS; from++) {
+            wrong +=
+                bitmap_zeros_before(words_of(&both), from) != model_zeros_before(both.model, from);
+        }
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
 static void changes_every_range(void)
 {
     struct random random = random_from(2);
@@ -102,6 +147,7 @@ static void changes_every_range(void)
 
 static const struct test tests[] = {
     {"find, any, count and test see every range", finds_in_every_range},
+    {"zeros in a row", finds_zeros_in_a_row},
     {"set and clear change their range and nothing else", changes_every_range},
     {NULL, NULL},
 };

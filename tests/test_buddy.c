@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* buddy.h, invariants 1 and 2 after every step, and against a plain array of used pages: every
- * visible node tells the largest free aligned run under it, a run takes exactly its pages, aligned
- * to its order, from the tightest fitting subtree, lowest address first. */
+/* buddy.h, invariants 1 and 2 after every step, and against a plain array of used pages: every node
+ * tells the largest free aligned run under it, and a run is found as buddy_find says. */
 #include "buddy.h"
 
 #include "random.h"
 #include "test.h"
 
-enum { SEEDS = 24, STEPS = 1500, RUNS = 256 };
+enum { SEEDS = 24, STEPS = 1500, LEAF_PAGES = 1 << BUDDY_LEAF_ORDER };
 
-struct run {
-    unsigned first;
-    unsigned end;
-};
-
-struct both {
+static struct {
     uint8_t tree[BUDDY_NODES];
-    bool used[CHUNK_PAGES];
-    uint8_t largest[BUDDY_NODES]; /* model: order + 1 of the largest free run, 0: none */
-    struct run runs[RUNS];
-    unsigned run_count;
-};
+    uint64_t in_use[BITMAP_WORDS(CHUNK_PAGES)];
+    bool used[CHUNK_PAGES];           /* the model */
+    uint8_t largest[2 * CHUNK_PAGES]; /* order + 1 of the largest free run by node, 0: none */
+} both;
 
-static struct both both;
+static void start(void)
+{
+    memset(&both, 0, sizeof(both));
+}
+
+static void mark(unsigned first, unsigned end, bool used)
+{
+    memset(both.used + first, used, end - first);
+    (used ? bitmap_set : bitmap_clear)(both.in_use, first, end);
+    buddy_update(both.tree, both.in_use, first, end);
+}
 
 static unsigned order_of_node(unsigned node)
 {
@@ -44,168 +47,132 @@ static void model_update(void)
     }
 }
 
-static unsigned model_alloc(unsigned order)
+/* The first page of the first free run of exactly that order under a node, or BUDDY_NO_PAGE. */
+static unsigned model_find_exact(unsigned node, unsigned order)
+{
+    if (both.largest[node] == order_of_node(node) + 1 || node >= CHUNK_PAGES) {
+        bool is_it = both.largest[node] == order + 1 && order_of_node(node) == order;
+        return is_it ? (node << order) - CHUNK_PAGES : BUDDY_NO_PAGE;
+    }
+    unsigned left = model_find_exact(2 * node, order);
+    return left != BUDDY_NO_PAGE ? left : model_find_exact(2 * node + 1, order);
+}
+
+static unsigned model_find(unsigned order)
 {
     if (both.largest[BUDDY_ROOT] <= order) {
         return BUDDY_NO_PAGE;
     }
     unsigned node = BUDDY_ROOT;
-    while (order_of_node(node) > order) {
+    while (order_of_node(node) > order && order_of_node(node) > BUDDY_LEAF_ORDER) {
         unsigned left = both.largest[2 * node];
         unsigned right = both.largest[2 * node + 1];
         node = 2 * node + (left <= order || (right > order && right < left));
     }
-    return (node << order) - CHUNK_PAGES;
-}
-
-/* Nodes under a wholly free or wholly used one say nothing. */
-static bool agrees(unsigned node)
-{
-    unsigned order = order_of_node(node);
-    if (both.tree[node] + both.largest[node] != order + 1) {
-        return false;
+    if (order_of_node(node) <= order) {
+        return (node << order_of_node(node)) - CHUNK_PAGES;
     }
-    return both.largest[node] == 0 || both.largest[node] == order + 1 ||
-           (agrees(2 * node) && agrees(2 * node + 1));
+    unsigned found = BUDDY_NO_PAGE;
+    for (unsigned exact = order; found == BUDDY_NO_PAGE; exact++) {
+        found = model_find_exact(node, exact);
+    }
+    return found;
 }
 
 static bool is_right(void)
 {
     model_update();
-    return buddy_is_valid(both.tree) && agrees(BUDDY_ROOT);
+    bool is_same = buddy_is_valid(both.tree, both.in_use) &&
+                   buddy_orders(both.tree) == both.largest[BUDDY_ROOT];
+    for (unsigned node = BUDDY_ROOT; node < BUDDY_NODES; node++) {
+        is_same &= both.tree[node] + both.largest[node] == (int)order_of_node(node) + 1;
+    }
+    return is_same;
 }
 
-static void remember(unsigned first, unsigned end)
-{
-    memset(both.used + first, true, end - first);
-    both.runs[both.run_count++] = (struct run){first, end};
-}
-
-static void step_alloc(struct random *random)
+static void step_take(struct random *random)
 {
     unsigned order = random_below(random, 4) == 0 ? random_below(random, CHUNK_ORDER + 1)
                                                   : random_below(random, 6);
-    unsigned pages = random_between(random, 1, 1U << order);
-    unsigned expected = model_alloc(order);
-    CU_ASSERT_EQUAL(buddy_has_order(both.tree, order), expected != BUDDY_NO_PAGE);
-    unsigned first = buddy_alloc(both.tree, pages, order);
-    CU_ASSERT_EQUAL_FATAL(first, expected);
+    unsigned first = buddy_find(both.tree, both.in_use, order);
+    CU_ASSERT_EQUAL_FATAL(first, model_find(order));
     if (first != BUDDY_NO_PAGE) {
         CU_ASSERT_EQUAL(first % (1U << order), 0);
-        remember(first, first + pages);
+        mark(first, first + random_between(random, 1, 1U << order), true);
     }
 }
 
-/* All of a run, or its tail. */
-static void step_free(struct random *random)
-{
-    struct run *run = &both.runs[random_below(random, both.run_count)];
-    unsigned first = random_below(random, 3) == 0 ? random_between(random, run->first, run->end - 1)
-                                                  : run->first;
-    buddy_mark_free(both.tree, first, run->end);
-    memset(both.used + first, false, run->end - first);
-    run->end = first;
-    if (run->first == run->end) {
-        *run = both.runs[--both.run_count];
-    }
-}
-
-/* Any free range, as growing in place and purging take it. */
-static void step_mark(struct random *random)
+static void step_mark(struct random *random, bool used)
 {
     unsigned first = random_below(random, CHUNK_PAGES);
-    unsigned most = random_between(random, 1, 200);
-    unsigned end = first;
-    while (end < CHUNK_PAGES && end - first < most && !both.used[end]) {
-        end++;
-    }
-    if (end > first) {
-        buddy_mark_used(both.tree, first, end);
-        remember(first, end);
-    }
+    unsigned most = random_below(random, 4) == 0 ? CHUNK_PAGES : 4;
+    unsigned end = first + random_between(random, 1, most);
+    mark(first, end < CHUNK_PAGES ? end : CHUNK_PAGES, used);
 }
 
 static void random_steps_agree_with_the_model(void)
 {
     for (unsigned seed = 0; seed < SEEDS; seed++) {
         struct random random = random_from(seed);
-        memset(&both, 0, sizeof(both));
+        start();
         CU_ASSERT_TRUE_FATAL(is_right());
         for (unsigned step = 0; step < STEPS; step++) {
             unsigned choice = random_below(&random, 8);
-            if (both.run_count == RUNS || (choice >= 5 && both.run_count > 0)) {
-                step_free(&random);
-            } else if (choice == 0) {
-                step_mark(&random);
+            if (choice < 3) {
+                step_mark(&random, choice == 0);
             } else {
-                step_alloc(&random);
+                step_take(&random);
             }
             CU_ASSERT_TRUE_FATAL(is_right());
         }
-        while (both.run_count > 0) {
-            step_free(&random);
-        }
-        CU_ASSERT_TRUE(is_right());
-        CU_ASSERT_EQUAL(both.tree[BUDDY_ROOT], 0);
-    }
-}
-
-static void every_length_takes_exactly_its_pages(void)
-{
-    static const uint8_t free_tree[BUDDY_NODES];
-    for (unsigned pages = 1; pages <= CHUNK_PAGES; pages++) {
-        memset(&both, 0, sizeof(both));
-        CU_ASSERT_EQUAL(buddy_alloc(both.tree, pages, log2_ceil(pages)), 0);
-        memset(both.used, true, pages);
-        CU_ASSERT_TRUE(is_right());
-        buddy_mark_free(both.tree, 0, pages);
-        CU_ASSERT_EQUAL(memcmp(both.tree, free_tree, sizeof(free_tree)), 0);
     }
 }
 
 static void every_order_fills_the_chunk_from_below(void)
 {
     for (unsigned order = 0; order <= CHUNK_ORDER; order++) {
-        memset(&both, 0, sizeof(both));
+        start();
         for (unsigned first = 0; first < CHUNK_PAGES; first += 1U << order) {
-            CU_ASSERT_EQUAL(buddy_alloc(both.tree, 1U << order, order), first);
+            CU_ASSERT_EQUAL(buddy_find(both.tree, both.in_use, order), first);
+            mark(first, first + (1U << order), true);
         }
-        CU_ASSERT_EQUAL(buddy_alloc(both.tree, 1, 0), BUDDY_NO_PAGE);
-        CU_ASSERT_FALSE(buddy_has_order(both.tree, 0));
-        memset(both.used, true, sizeof(both.used));
+        CU_ASSERT_EQUAL(buddy_find(both.tree, both.in_use, 0), BUDDY_NO_PAGE);
+        CU_ASSERT_EQUAL(buddy_orders(both.tree), 0);
         CU_ASSERT_TRUE(is_right());
     }
 }
 
 static void the_tightest_gap_is_taken(void)
 {
-    memset(&both, 0, sizeof(both));
-    buddy_mark_used(both.tree, 0, CHUNK_PAGES);
-    buddy_mark_free(both.tree, 64, 128);
-    buddy_mark_free(both.tree, 1024, 1028);
-    buddy_mark_free(both.tree, 512, 520);
-    CU_ASSERT_EQUAL(buddy_alloc(both.tree, 4, 2), 1024);
-    CU_ASSERT_EQUAL(buddy_alloc(both.tree, 4, 2), 512);
-    CU_ASSERT_EQUAL(buddy_alloc(both.tree, 4, 2), 516);
-    CU_ASSERT_EQUAL(buddy_alloc(both.tree, 4, 2), 64);
+    static const unsigned expected[] = {1024, 1040, 512, 516, 64};
+    start();
+    mark(0, CHUNK_PAGES, true);
+    mark(LEAF_PAGES, 2 * LEAF_PAGES, false);
+    mark(1024, 1028, false);
+    mark(1040, 1056, false);
+    mark(512, 520, false);
+    for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        unsigned first = buddy_find(both.tree, both.in_use, 2);
+        CU_ASSERT_EQUAL(first, expected[i]);
+        mark(first, first == 1040 ? 1056 : first + 4, true);
+    }
 }
 
 static void the_validator_sees_damage(void)
 {
-    memset(&both, 0, sizeof(both));
-    buddy_alloc(both.tree, 3, 2);
+    start();
+    mark(0, 3, true);
     for (unsigned node = BUDDY_ROOT; node < BUDDY_NODES; node++) {
         uint8_t kept = both.tree[node];
         both.tree[node] = (uint8_t)(order_of_node(node) + 2);
-        CU_ASSERT_FALSE(buddy_is_valid(both.tree));
+        CU_ASSERT_FALSE(buddy_is_valid(both.tree, both.in_use));
         both.tree[node] = kept;
     }
-    CU_ASSERT_TRUE(buddy_is_valid(both.tree));
+    CU_ASSERT_TRUE(buddy_is_valid(both.tree, both.in_use));
 }
 
 static const struct test tests[] = {
     {"random steps agree with the model", random_steps_agree_with_the_model},
-    {"every length takes exactly its pages", every_length_takes_exactly_its_pages},
     {"every order fills the chunk from below", every_order_fills_the_chunk_from_below},
     {"the tightest gap is taken", the_tightest_gap_is_taken},
     {"the validator sees damage", the_validator_sees_damage},

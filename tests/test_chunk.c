@@ -99,18 +99,34 @@ static void step_claim_ahead(struct random *random)
     CU_ASSERT_TRUE(end == first || (chunk->ahead_first == first && chunk->ahead_end == end));
 }
 
+static unsigned model_find_gap(unsigned pages)
+{
+    unsigned free_pages = 0;
+    for (unsigned page = 0; page < CHUNK_PAGES; page++) {
+        free_pages = model.used[page] ? 0 : free_pages + 1;
+        if (free_pages == pages) {
+            return page + 1 - pages;
+        }
+    }
+    return CHUNK_PAGES;
+}
+
 static void step_alloc(struct random *random)
 {
     unsigned pages = random_between(random, 1, random_below(random, 8) == 0 ? 300 : 20);
     unsigned order = log2_ceil(pages) + random_below(random, 2);
-    struct chunk_run run = chunk_alloc_run(chunk, pages, order);
+    bool is_in_gap = random_below(random, 2) == 0;
+    unsigned gap = model_find_gap(pages);
+    struct chunk_run run =
+        is_in_gap ? chunk_alloc_in_gap(chunk, pages) : chunk_alloc_run(chunk, pages, order);
+    CU_ASSERT_TRUE(!is_in_gap || (run.page == NULL) == (gap == CHUNK_PAGES));
     if (run.page == NULL) {
         return;
     }
     unsigned first = page_index(chunk, run.page);
     CU_ASSERT_EQUAL(count_in(model.used, first, first + pages), 0);
     CU_ASSERT_EQUAL(run.clean_pages, pages - count_in(model.dirty, first, first + pages));
-    CU_ASSERT_EQUAL(first % (1U << order), 0);
+    CU_ASSERT_TRUE(is_in_gap ? first == gap : first % (1U << order) == 0);
     CU_ASSERT_EQUAL(run.page->run_pages, pages);
     CU_ASSERT_PTR_EQUAL(page_start(run.page), chunk->base + (size_t)first * PAGE_BYTES);
     CU_ASSERT_PTR_EQUAL(chunk_page(chunk, page_start(run.page) + PAGE_BYTES - 1), run.page);
@@ -315,9 +331,9 @@ static void the_validator_sees_damage(void)
     bitmap_clear(chunk->aged, 9, 10);
     chunk->used_pages++;
     CU_ASSERT_FALSE(chunk_is_valid(chunk)); /* 1: the count */
-    bitmap_set(chunk->in_use, 9, 10);
+    bitmap_set(chunk->in_use, 40, 41);
     CU_ASSERT_FALSE(chunk_is_valid(chunk)); /* 1: the tree */
-    bitmap_clear(chunk->in_use, 9, 10);
+    bitmap_clear(chunk->in_use, 40, 41);
     chunk->used_pages--;
     chunk->dirty_pages++;
     CU_ASSERT_FALSE(chunk_is_valid(chunk)); /* 3 */

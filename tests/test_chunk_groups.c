@@ -25,7 +25,7 @@ static void enter(struct chunk *chunk)
 {
     chunk->usage_list = USAGE_INIT;
     chunk->tree[BUDDY_ROOT] = 0;
-    chunk->longest_stretch = CHUNK_PAGES;
+    chunk->longest_gap = CHUNK_PAGES;
     CU_ASSERT_TRUE_FATAL(chunk_groups_add(&groups, chunk));
     places[place_of(NULL)] = chunk;
 }
@@ -40,7 +40,7 @@ static void leave(struct chunk *chunk)
 static void change(struct chunk *chunk, struct random *random)
 {
     chunk->tree[BUDDY_ROOT] = (uint8_t)random_between(random, 0, CHUNK_ORDER + 1);
-    chunk->longest_stretch = (uint16_t)random_between(random, 0, CHUNK_PAGES);
+    chunk->longest_gap = (uint16_t)random_between(random, 0, CHUNK_PAGES);
     chunk_groups_update(&groups, chunk, random_below(random, USAGE_LIST_COUNT));
 }
 
@@ -50,7 +50,7 @@ static struct chunk *search(enum chunk_usage usage, struct chunk_room wanted)
         struct chunk *chunk = places[place];
         if (chunk != NULL && chunk->usage_list == usage &&
             chunk->tree[BUDDY_ROOT] + wanted.orders <= CHUNK_ORDER + 1 &&
-            chunk->longest_stretch >= wanted.stretch) {
+            chunk->longest_gap >= wanted.gap) {
             return chunk;
         }
     }
@@ -63,9 +63,9 @@ static bool finds_as_a_search(void)
     for (unsigned usage = 0; usage < USAGE_LIST_COUNT; usage++) {
         for (unsigned order = 0; order <= CHUNK_ORDER; order++) {
             struct chunk_room aligned = {.orders = (uint16_t)(order + 1)};
-            struct chunk_room stretch = {.stretch = (uint16_t)(1U << order)};
+            struct chunk_room gap = {.gap = (uint16_t)(1U << order)};
             does &= chunk_groups_find(&groups, usage, aligned) == search(usage, aligned) &&
-                    chunk_groups_find(&groups, usage, stretch) == search(usage, stretch);
+                    chunk_groups_find(&groups, usage, gap) == search(usage, gap);
         }
     }
     return does;

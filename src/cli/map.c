@@ -90,10 +90,8 @@ static void put_chunk(void *context, struct chunk_view view)
     struct map_output *output = context;
     struct page_record records[CHUNK_PAGES];
     fill_records(view.chunk, records);
-    fprintf(output->out, "%s{\"arena\":%u,\"base\":\"%p\",\"tree\":\"", output->separator,
+    fprintf(output->out, "%s{\"arena\":%u,\"base\":\"%p\",\"pages\":\"", output->separator,
             view.arena, (const void *)view.chunk->base);
-    put_base64(output->out, view.chunk->tree, sizeof(view.chunk->tree));
-    fputs("\",\"pages\":\"", output->out);
     put_base64(output->out, (const uint8_t *)records, sizeof(records));
     fputs("\"}", output->out);
     output->separator = ",\n";

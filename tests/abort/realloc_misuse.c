@@ -5,7 +5,7 @@
 /* expect: poolmalloc: fatal: realloc of a freed pointer: ADDRESS, 48-byte slot */
 /* expect: poolmalloc: fatal: realloc of a freed pointer: ADDRESS, 48-byte slot */
 /* expect: poolmalloc: fatal: realloc of a freed pointer: ADDRESS */
-/* expect: poolmalloc: fatal: realloc of a pointer that is not from this allocator: ADDRESS */
+/* expect: poolmalloc: fatal: realloc of a freed pointer: ADDRESS */
 /* expect: poolmalloc: fatal: realloc of a pointer that is not from this allocator: ADDRESS */
 /* expect: poolmalloc: fatal: realloc of a pointer into the middle of a block: ADDRESS */
 /* expect: poolmalloc: fatal: realloc of a pointer into the middle of a block: ADDRESS, 48-byte slot */
