@@ -160,11 +160,12 @@ void arena_lower_mark(struct arena *arena)
 }
 
 /* First touch, one fault a page, is dear; a growing arena has the pages behind a new subpage made
- * resident together with it, up to 1/64 of what it uses. Decay takes back what was not needed. */
+ * resident together with it, up to 1/64 of what it uses. Decay takes back what was not needed. Of
+ * slots longer than an OS page the program may never touch the rest: they are left to it. */
 static unsigned pages_ahead_locked(struct arena *arena, struct chunk_run run) REQUIRES(arena->lock)
 {
-    bool is_normal = !size_class_is_small(run.page->class);
-    if (is_normal || run.clean_pages != run.page->run_pages || !os_can_populate()) {
+    bool is_long = size_class_bytes(run.page->class) > os_page_bytes();
+    if (is_long || run.clean_pages != run.page->run_pages || !os_can_populate()) {
         return 0;
     }
     uint64_t wanted = arena->used_pages / 64;

@@ -152,6 +152,35 @@ static struct resident resident_now(void)
     return now;
 }
 
+#ifndef __SANITIZE_THREAD__ /* its shadow memory is resident too */
+static void *take_touched_once(size_t bytes)
+{
+    char *block = pm_malloc(bytes);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(block);
+    block[0] = 1;
+    return block;
+}
+
+/* A growing heap is made resident ahead of use, but not what of a block may never be used. */
+static void long_blocks_are_resident_where_touched(void)
+{
+    enum { COUNT = 4000, BYTES = 20000 };
+    static void *blocks[COUNT];
+    struct resident before = resident_now();
+    for (unsigned i = 0; i < COUNT; i++) {
+        blocks[i] = take_touched_once(BYTES);
+    }
+    for (unsigned i = 0; i < COUNT; i += 2) {
+        pm_free(blocks[i]);
+    }
+    for (unsigned i = 0; i < COUNT; i += 2) {
+        blocks[i] = take_touched_once(BYTES + BYTES / 2);
+    }
+    struct resident now = resident_now();
+    CU_ASSERT_TRUE(now.kernel - before.kernel < (uint64_t)COUNT * 2 * os_page_bytes());
+}
+#endif
+
 /* Both have grown alike, within one percent of the kernel's figure. */
 static void check_growth(const char *moment, struct resident before)
 {
@@ -305,6 +334,7 @@ static const struct test tests[] = {
     {"rounding is what was not asked for", rounding_is_what_was_not_asked_for},
 #ifndef __SANITIZE_THREAD__ /* its shadow memory is resident too */
     {"resident is what the kernel says", resident_is_what_the_kernel_says},
+    {"long blocks are resident where touched", long_blocks_are_resident_where_touched},
 #endif
     {"sums hold while threads run", sums_hold_while_threads_run},
     {"walks end where reading ends", walks_end_where_reading_ends},
