@@ -55,9 +55,16 @@ static void forget_kept_locked(struct huge *huge) REQUIRES(huge_blocks.lock)
     huge_blocks.kept_count--;
 }
 
+/* Mappings that never held a block that grew are not for one that does: it would leave them to
+ * their likes again at many times its size. Nor are those for others that would be cut to less than
+ * half. */
+static bool may_take(const struct huge *kept, size_t bytes, bool is_growing)
+{
+    return is_growing ? kept->has_grown : kept->mapped_bytes / 2 <= huge_mapped_bytes(bytes);
+}
+
 /* Of which the fewest pages would be faulted in or lie beside the block: the smallest that was
- * touched far enough, else the one touched farthest. Mappings that never held a block that grew are
- * not for one that does: it would leave them to their likes again at many times its size. */
+ * touched far enough, else the one touched farthest. */
 static struct huge *best_kept_locked(size_t bytes, bool is_growing) REQUIRES(huge_blocks.lock)
 {
     struct huge *best = NULL;
@@ -68,7 +75,7 @@ static struct huge *best_kept_locked(size_t bytes, bool is_growing) REQUIRES(hug
         bool is_better = best == NULL || (best->touched_bytes < bytes
                                               ? touched > best->touched_bytes
                                               : touched >= bytes && touched < best->touched_bytes);
-        if (is_better && (kept->has_grown || !is_growing)) {
+        if (is_better && may_take(kept, bytes, is_growing)) {
             best = kept;
         }
     }

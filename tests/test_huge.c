@@ -128,6 +128,11 @@ static void the_pages_that_fit_best_are_used(void)
     CU_ASSERT_EQUAL(eight[8 * MIB], 0);
     huge_zero(huge_of(eight));
     CU_ASSERT_EQUAL(eight[7 * MIB], 0);
+    CU_ASSERT_PTR_EQUAL(huge_alloc(2 * MIB, 1), three);
+    char *sixty = take_touched(60);
+    huge_free(huge_of(sixty));
+    CU_ASSERT_PTR_NOT_EQUAL(huge_alloc(2 * MIB, 1), sixty); /* it is for longer ones */
+    CU_ASSERT_PTR_EQUAL(huge_alloc(40 * MIB, 1), sixty);
     CU_ASSERT_TRUE(lists_agree());
 }
 
