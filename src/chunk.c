@@ -9,7 +9,12 @@
 
 #include <string.h>
 
-enum { HUGE_PAGE_BYTES = 2 << 20 };
+enum {
+    HUGE_PAGE_BYTES = 2 << 20,
+    SMALL_HEAP_CHUNKS = 4,
+};
+
+static _Atomic uint32_t mapped_count; /* relaxed: a hint */
 
 /* Descriptors of chunks that were unmapped, all free but for stale dirty bits. */
 static struct {
@@ -60,6 +65,9 @@ struct chunk *chunk_create(struct arena *arena, void *hint)
     chunk->counted_dirty_pages = 0;
     chunk->longest_gap = CHUNK_PAGES;
     page_map_set_chunk(base, chunk);
+    if (atomic_fetch_add_explicit(&mapped_count, 1, memory_order_relaxed) < SMALL_HEAP_CHUNKS) {
+        os_refuse_huge_pages(base, CHUNK_BYTES);
+    }
     return chunk;
 
 not_covered:
@@ -72,6 +80,7 @@ no_memory:
 void chunk_destroy(struct chunk *chunk)
 {
     pm_assert(chunk->used_pages == 0);
+    atomic_fetch_sub_explicit(&mapped_count, 1, memory_order_relaxed);
     page_map_set_chunk(chunk->base, NULL);
     os_unmap(chunk->base, CHUNK_BYTES);
     descriptor_destroy(chunk);

@@ -6,7 +6,8 @@
  *     its 16 MiB   | run, 3 pages | subpage 48 B x 170 | free | free, dirty | ...
  *       pages        0-2            3                    4      5
  *
- * A zero-filled descriptor is a free chunk; what of it is never used is never resident.
+ * A zero-filled descriptor is a free chunk; what of it is never used is never resident. The first
+ * chunks of a process refuse huge pages, which would make 2 MiB resident for each touch.
  * Page bitmaps: in_use is what the tree sums up; dirty: written since it was last known to be zero;
  * aged: free and dirty since the last step of decay.
  *

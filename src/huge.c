@@ -144,8 +144,9 @@ static struct huge *reuse_kept(size_t bytes, bool is_growing)
 }
 
 /* A new mapping. A short block, which a run of pages could hold, gets none where addresses are dear
- * or all of a mapping is resident at once. */
-static struct huge *map_fresh(size_t bytes, size_t alignment)
+ * or all of a mapping is resident at once; huge pages would reach far beyond it, unless it grows.
+ */
+static struct huge *map_fresh(size_t bytes, size_t alignment, bool is_growing)
 {
     static _Atomic bool is_locked; /* relaxed: learnt from the first mapping */
     bool is_short = bytes <= NORMAL_MAX_BYTES && alignment <= NORMAL_MAX_BYTES;
@@ -159,6 +160,9 @@ static struct huge *map_fresh(size_t bytes, size_t alignment)
         huge_unmap(huge);
         return NULL;
     }
+    if (huge != NULL && is_short && !is_growing) {
+        os_refuse_huge_pages(huge->start, huge->mapped_bytes);
+    }
     return huge;
 }
 
@@ -170,7 +174,7 @@ static void *alloc(size_t bytes, size_t alignment, bool is_growing)
     if (huge != NULL) {
         return huge->start;
     }
-    huge = map_fresh(bytes, alignment);
+    huge = map_fresh(bytes, alignment, is_growing);
     if (huge == NULL) {
         return NULL;
     }

@@ -16,6 +16,7 @@ static struct meta_region *region_create(size_t bytes)
 {
     struct meta_region *region = os_map(bytes, os_page_bytes(), NULL, "poolmalloc metadata");
     if (region != NULL) {
+        os_refuse_huge_pages(region, bytes);
         region->bytes = bytes;
         atomic_init(&region->used, sizeof(*region));
     }

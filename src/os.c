@@ -178,7 +178,9 @@ bool os_allow_huge_pages(void *start, size_t bytes)
 
 void os_refuse_huge_pages(void *start, size_t bytes)
 {
+    int saved_errno = errno;
     madvise(start, bytes, MADV_NOHUGEPAGE);
+    errno = saved_errno;
 }
 
 /* With vm.overcommit_memory=2. */

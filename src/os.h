@@ -35,7 +35,8 @@ void os_populate(void *start, size_t bytes);
 /* For each OS page of a range whether it is resident, in bit 0 of a byte. False: not known. */
 bool os_resident(const void *start, size_t bytes, uint8_t *pages);
 
-/* Lets the kernel use huge pages in a span, or asks it not to. false: it has none. */
+/* Lets the kernel use huge pages in a span, or asks it not to, as it may by itself where they are
+ * enabled always. false: it has none. */
 bool os_allow_huge_pages(void *start, size_t bytes);
 void os_refuse_huge_pages(void *start, size_t bytes);
 

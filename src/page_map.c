@@ -34,6 +34,7 @@ static bool leaf_cover(uintptr_t number)
     if (fresh == NULL) {
         return false;
     }
+    os_refuse_huge_pages(fresh, sizeof(*fresh));
     struct page_map_leaf *expected = NULL;
     if (!atomic_compare_exchange_strong_explicit(&page_map_leaves[number], &expected, fresh,
                                                  memory_order_release, memory_order_relaxed)) {

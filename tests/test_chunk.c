@@ -317,6 +317,41 @@ static void no_memory_for_a_chunk(void)
     CU_ASSERT_PTR_EQUAL(page_map_chunk(made->base), made);
 }
 
+/* Is this in the VmFlags of the mapping that holds an address? An emulator shows none: `otherwise`.
+ */
+static bool has_flag(const void *address, const char *flag, bool otherwise)
+{
+    FILE *smaps = fopen("/proc/self/smaps", "r");
+    char line[512];
+    bool is_inside = false;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(smaps);
+    while (fgets(line, sizeof(line), smaps) != NULL) {
+        unsigned long first;
+        unsigned long end;
+        if (sscanf(line, "%lx-%lx ", &first, &end) == 2) {
+            is_inside = first <= (uintptr_t)address && (uintptr_t)address < end;
+        } else if (is_inside && strncmp(line, "VmFlags:", strlen("VmFlags:")) == 0) {
+            otherwise = strstr(line, flag) != NULL;
+        }
+    }
+    fclose(smaps);
+    return otherwise;
+}
+
+static void only_small_heaps_refuse_huge_pages(void)
+{
+    enum { SMALL = 4 };
+    bool are_there = access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) == 0;
+    start(0);
+    CU_ASSERT_TRUE(has_flag(chunk->base, " nh", true) || !are_there);
+    CU_ASSERT_TRUE(has_flag(chunk, " nh", true) || !are_there);
+    for (unsigned i = 1; i < SMALL; i++) {
+        start(0);
+    }
+    start(0);
+    CU_ASSERT_FALSE(has_flag(chunk->base, " nh", false));
+}
+
 static void the_validator_sees_damage(void)
 {
     start(0);
@@ -350,6 +385,7 @@ static const struct test tests[] = {
     {"spans widen over free neighbours", spans_widen_over_free_neighbours},
     {"a chunk comes and goes", a_chunk_comes_and_goes},
     {"no memory for a chunk", no_memory_for_a_chunk},
+    {"only small heaps refuse huge pages", only_small_heaps_refuse_huge_pages},
     {"the validator sees damage", the_validator_sees_damage},
     {NULL, NULL},
 };
