@@ -165,7 +165,7 @@ static void *alloc_aligned(size_t alignment, size_t bytes)
         return pm_malloc(size_class_bytes(class));
     }
     unsigned order = alignment <= PAGE_BYTES ? 0 : log2_floor(alignment) - PAGE_LOG2;
-    return alloc_large(class, class == CLASS_HUGE ? bytes : size_class_bytes(class), order).start;
+    return alloc_large(class, bytes, order).start;
 }
 
 PUBLIC void *pm_aligned_alloc(size_t alignment, size_t bytes)

@@ -134,7 +134,10 @@ static struct chunk_run run_from(struct chunk *chunk, unsigned first, unsigned p
 struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order)
 {
     unsigned first = buddy_find(chunk->tree, chunk->in_use, order);
-    return first == BUDDY_NO_PAGE ? (struct chunk_run){0} : run_from(chunk, first, pages);
+    if (first == BUDDY_NO_PAGE) {
+        return (struct chunk_run){0};
+    }
+    return run_from(chunk, first, pages);
 }
 
 struct chunk_run chunk_alloc_in_gap(struct chunk *chunk, unsigned pages)

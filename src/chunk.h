@@ -89,7 +89,7 @@ static inline struct page *chunk_page(struct chunk *chunk, const void *address)
 struct chunk_run chunk_alloc_run(struct chunk *chunk, unsigned pages, unsigned order);
 /* Of no alignment, in the first gap that is long enough; between buddies too. */
 struct chunk_run chunk_alloc_in_gap(struct chunk *chunk, unsigned pages);
-/* page: as chunk_alloc_run returned it; its pages become free and, unless they were purged, stay
+/* page: as it was returned above; its pages become free and, unless they were purged, stay
  * dirty. */
 void chunk_free_run(struct page *page, bool is_purged);
 /* Pages made resident ahead of use: a chunk has at most one such stretch, free and still zero.

@@ -127,8 +127,10 @@ static bool group_is_valid(const struct chunk_group *group)
 {
     for (unsigned i = 0; i < GROUP_CHUNKS; i++) {
         const struct chunk_place *place = &group->places[i];
-        struct chunk_room room =
-            place->chunk == NULL ? (struct chunk_room){0} : room_in(place->chunk);
+        struct chunk_room room = {0};
+        if (place->chunk != NULL) {
+            room = room_in(place->chunk);
+        }
         bool is_right = room.gap == place->room.gap && room.orders == place->room.orders &&
                         (place->chunk == NULL || (i < group->end && place->chunk->group == group &&
                                                   place->chunk->place == i &&

@@ -21,11 +21,33 @@ struct huge_blocks huge_blocks = {
     .kept = {&huge_blocks.kept, &huge_blocks.kept},
 };
 
-static void publish(struct huge *huge)
+/* Every change of what a slot of the page map holds is one store: a child forked in between finds
+ * it whole. */
+static void enter_slot_locked(struct huge *huge) REQUIRES(huge_blocks.lock)
 {
+    huge->next_in_slot = page_map_huge(huge->start);
     page_map_set_huge(huge->start, huge);
     page_map_set_class(huge->start, 1, CLASS_HUGE);
+}
+
+static void leave_slot_locked(struct huge *huge) REQUIRES(huge_blocks.lock)
+{
+    struct huge *other = page_map_huge(huge->start);
+    page_map_set_class(huge->start, 1, CLASS_NONE);
+    if (other == huge) {
+        page_map_set_huge(huge->start, huge->next_in_slot);
+        return;
+    }
+    while (other->next_in_slot != huge) {
+        other = other->next_in_slot;
+    }
+    other->next_in_slot = huge->next_in_slot;
+}
+
+static void publish(struct huge *huge)
+{
     mutex_lock(&huge_blocks.lock);
+    enter_slot_locked(huge);
     huge->epoch = huge_blocks.epoch;
     list_insert_after(&huge_blocks.all, &huge->link);
     huge_blocks.bytes += huge->bytes;
@@ -36,9 +58,8 @@ static void publish(struct huge *huge)
 
 static void withdraw(struct huge *huge)
 {
-    page_map_set_class(huge->start, 1, CLASS_NONE);
-    page_map_set_huge(huge->start, NULL);
     mutex_lock(&huge_blocks.lock);
+    leave_slot_locked(huge);
     if (huge->epoch == huge_blocks.epoch) {
         list_remove(&huge->link);
         huge_blocks.bytes -= huge->bytes;
@@ -56,11 +77,12 @@ static void forget_kept_locked(struct huge *huge) REQUIRES(huge_blocks.lock)
 }
 
 /* Mappings that never held a block that grew are not for one that does: it would leave them to
- * their likes again at many times its size. Nor are those for others that would be cut to less than
- * half. */
+ * their likes again at many times its size. Nor are the longest for short blocks, which would cut
+ * them. */
 static bool may_take(const struct huge *kept, size_t bytes, bool is_growing)
 {
-    return is_growing ? kept->has_grown : kept->mapped_bytes / 2 <= huge_mapped_bytes(bytes);
+    bool is_longest = kept->mapped_bytes > 2 * (size_t)NORMAL_MAX_BYTES;
+    return is_growing ? kept->has_grown : !is_longest || bytes > NORMAL_MAX_BYTES;
 }
 
 /* Of which the fewest pages would be faulted in or lie beside the block: the smallest that was
@@ -98,70 +120,63 @@ static size_t most_idle_bytes_locked(void) REQUIRES(huge_blocks.lock)
     return larger(huge_blocks.bytes / IDLE_SHARE, IDLE_MAX_BYTES);
 }
 
-/* Tails leave room for kept mappings, or what is freed would be unmapped at once. */
-static bool is_tail_too_long(size_t tail_bytes)
+/* How long a kept mapping is to be for a block that does not grow. It may be an eighth longer than
+ * the block or a chunk, unless tails would leave no room for kept mappings: what is freed would be
+ * unmapped at once. */
+static size_t length_to_reuse(const struct huge *huge, size_t bytes)
 {
+    size_t wanted = huge_mapped_bytes(bytes, false);
+    size_t most_mapped = larger(wanted, NORMAL_MAX_BYTES);
+    size_t tail_bytes = huge->touched_bytes - smaller(huge->touched_bytes, bytes);
     mutex_lock(&huge_blocks.lock);
     size_t most_bytes = most_idle_bytes_locked() / 4 * 3;
-    bool is_too_long = tail_bytes != 0 && huge_blocks.tail_bytes + tail_bytes > most_bytes;
+    bool has_room = huge_blocks.tail_bytes + tail_bytes <= most_bytes;
     mutex_unlock(&huge_blocks.lock);
-    return is_too_long;
-}
-
-/* Returns the bytes. The kernel may refuse: then they stay. */
-static size_t purge_tail(struct huge *huge)
-{
-    size_t bytes = huge_tail_bytes(huge);
-    if (bytes == 0 || !os_purge((char *)huge->start + huge->bytes, bytes)) {
-        return 0;
+    if (!has_room) {
+        return wanted;
     }
-    huge->touched_bytes = huge->bytes;
-    return bytes;
+    bool is_too_long = huge->mapped_bytes > most_mapped + most_mapped / IDLE_SHARE;
+    return is_too_long ? most_mapped : larger(huge->mapped_bytes, wanted);
 }
 
-/* A kept mapping with room for the block: a growing one takes it whole. NULL: there is none. */
+/* A kept mapping with room for the block; one that grows takes it whole. NULL: there is none. */
 static struct huge *reuse_kept(size_t bytes, bool is_growing)
 {
-    size_t wanted = huge_mapped_bytes(bytes);
     struct huge *huge = take_kept(bytes, is_growing);
     if (huge == NULL) {
         return NULL;
     }
-    bool is_too_long = !is_growing && huge->mapped_bytes > wanted + wanted / IDLE_SHARE;
-    if ((huge->mapped_bytes < wanted || is_too_long) && !huge_remap(huge, wanted)) {
+    size_t mapped_bytes = is_growing ? larger(huge->mapped_bytes, huge_mapped_bytes(bytes, false))
+                                     : length_to_reuse(huge, bytes);
+    if (!huge_remap(huge, mapped_bytes)) {
         huge_unmap(huge);
         return NULL;
     }
     huge->dirty_bytes = smaller(huge->touched_bytes, bytes);
     huge_set_bytes(huge, bytes);
     huge->has_grown = is_growing;
-    if (!is_growing && is_tail_too_long(huge_tail_bytes(huge))) {
-        purge_tail(huge);
-    }
     publish(huge);
     tick_wake();
     return huge;
 }
 
-/* A new mapping. A short block, which a run of pages could hold, gets none where addresses are dear
- * or all of a mapping is resident at once; huge pages would reach far beyond it, unless it grows.
- */
+/* Set when a new mapping was resident at once, as under mlockall: then none is longer than its
+ * block. Relaxed: learnt from the first one. */
+static _Atomic bool is_locked;
+
+/* May a mapping have addresses that its block does not use yet? */
+static bool may_be_longer(void)
+{
+    return !atomic_load_explicit(&is_locked, memory_order_relaxed) && !os_addresses_are_dear();
+}
+
 static struct huge *map_fresh(size_t bytes, size_t alignment, bool is_growing)
 {
-    static _Atomic bool is_locked; /* relaxed: learnt from the first mapping */
-    bool is_short = bytes <= NORMAL_MAX_BYTES && alignment <= NORMAL_MAX_BYTES;
-    if (is_short &&
-        (atomic_load_explicit(&is_locked, memory_order_relaxed) || os_addresses_are_dear())) {
-        return NULL;
-    }
-    struct huge *huge = huge_map(bytes, alignment);
-    if (huge != NULL && is_short && huge_is_populated(huge)) {
+    size_t mapped_bytes = huge_mapped_bytes(bytes, is_growing && may_be_longer());
+    struct huge *huge = huge_map(bytes, mapped_bytes, alignment);
+    if (huge != NULL && mapped_bytes > bytes + PAGE_BYTES && huge_is_populated(huge)) {
         atomic_store_explicit(&is_locked, true, memory_order_relaxed);
-        huge_unmap(huge);
-        return NULL;
-    }
-    if (huge != NULL && is_short && !is_growing) {
-        os_refuse_huge_pages(huge->start, huge->mapped_bytes);
+        huge_remap(huge, huge_mapped_bytes(bytes, false));
     }
     return huge;
 }
@@ -195,8 +210,16 @@ void *huge_alloc_to_grow(size_t bytes)
 
 struct huge *huge_of(const void *start)
 {
+    if (page_map_class(start) != CLASS_HUGE) {
+        return NULL;
+    }
+    mutex_lock(&huge_blocks.lock);
     struct huge *huge = page_map_huge(start);
-    return huge != NULL && huge->start == start ? huge : NULL;
+    while (huge != NULL && huge->start != start) {
+        huge = huge->next_in_slot;
+    }
+    mutex_unlock(&huge_blocks.lock);
+    return huge;
 }
 
 bool huge_is_kept(const void *start)
@@ -290,6 +313,17 @@ struct huge_totals huge_totals(void)
     return totals;
 }
 
+/* Returns the bytes. The kernel may refuse: then they stay. */
+static size_t purge_tail(struct huge *huge)
+{
+    size_t bytes = huge_tail_bytes(huge);
+    if (bytes == 0 || !os_purge((char *)huge->start + huge->bytes, bytes)) {
+        return 0;
+    }
+    huge->touched_bytes = huge->bytes;
+    return bytes;
+}
+
 /* With the lock held, as an owner takes his block out of the list to change it. */
 static size_t purge_old_tails_locked(uint32_t ticks) REQUIRES(huge_blocks.lock)
 {
@@ -325,7 +359,8 @@ void *huge_resize(struct huge *huge, size_t new_bytes)
     bool is_shrinking = new_bytes < huge->bytes;
     bool has_room = !is_shrinking && new_bytes <= huge->mapped_bytes;
     withdraw(huge);
-    bool is_done = has_room || huge_remap(huge, huge_mapped_bytes(new_bytes)) || is_shrinking;
+    size_t wanted = huge_mapped_bytes(new_bytes, !is_shrinking && may_be_longer());
+    bool is_done = has_room || huge_remap(huge, wanted) || is_shrinking;
     if (is_done) {
         huge_set_bytes(huge, new_bytes);
         huge->has_grown |= !is_shrinking;

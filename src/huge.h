@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Blocks with a mapping each: what no chunk holds, and, where addresses are plenty, all above 1
- * MiB. They leave no holes between smaller blocks, grow without being copied, and their pages go
- * from one to the next.
+/* Blocks with a mapping each: above 1 MiB. They leave no holes between smaller blocks, grow without
+ * being copied, and their pages go from one to the next. A block that realloc lets grow has more
+ * addresses than it uses, if those are plenty.
  *
  * A freed mapping is kept for a second, because its pages are dear: the next request takes the kept
  * one whose touched pages fit best, cut or grown to size, before any new memory; a block that grows
@@ -11,8 +11,9 @@
  * mappings; when arenas grow, those make way that were kept for a tick and of which no more than a
  * chunk was touched.
  *
- * Locks: one for both lists. A live block's descriptor belongs to who may free it, but for
- * touched_bytes while it is in the list. */
+ * Locks: one for both lists. A live block's descriptor belongs to who may free it; while
+ * it is in the list the purger reads it and changes touched_bytes, so its owner takes it out to
+ * change it. */
 #ifndef POOLMALLOC_HUGE_H
 #define POOLMALLOC_HUGE_H
 

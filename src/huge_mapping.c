@@ -40,10 +40,10 @@ static void descriptor_destroy(struct huge *huge)
     mutex_unlock(&unused.lock);
 }
 
-size_t huge_mapped_bytes(size_t bytes)
+size_t huge_mapped_bytes(size_t bytes, bool is_growing)
 {
-    size_t least = NORMAL_MAX_BYTES + LEAST_EXCESS_BYTES;
-    return bytes < least ? least : align_up(bytes, granule_bytes());
+    size_t least = is_growing ? NORMAL_MAX_BYTES + LEAST_EXCESS_BYTES : 0;
+    return align_up(larger(bytes, least), granule_bytes());
 }
 
 /* Addresses that the page map has room for. */
@@ -57,14 +57,14 @@ static void *map_covered(size_t mapped_bytes, size_t alignment)
     return start;
 }
 
-struct huge *huge_map(size_t bytes, size_t alignment)
+struct huge *huge_map(size_t bytes, size_t mapped_bytes, size_t alignment)
 {
     struct huge *huge = descriptor_create();
     if (huge == NULL) {
         return NULL;
     }
-    huge->mapped_bytes = huge_mapped_bytes(bytes);
-    huge->start = map_covered(huge->mapped_bytes, alignment);
+    huge->mapped_bytes = mapped_bytes;
+    huge->start = map_covered(mapped_bytes, alignment);
     if (huge->start == NULL) {
         descriptor_destroy(huge);
         return NULL;

@@ -2,10 +2,9 @@
 /* The mapping of a huge block, and what is known about it.
  *
  *     start | block       | tail          | never touched |
- *             bytes         touched_bytes   mapped_bytes, more than a chunk
+ *             bytes         touched_bytes   mapped_bytes
  *
- * As a mapping is longer than a chunk, no two begin in the same slot of the page map. Which the
- * page map knows, and as what, is huge.h's.
+ * Which the page map knows, and as what, is huge.h's.
  *
  * Threads: one at a time for one mapping. */
 #ifndef POOLMALLOC_HUGE_MAPPING_H
@@ -18,10 +17,11 @@
 #include <stdint.h>
 
 struct huge {
-    struct list link;     /* in one of huge.h's lists, guarded by their lock; or unused */
-    void *start;          /* NULL: descriptor is unused */
-    size_t bytes;         /* of the block, whole OS pages */
-    size_t touched_bytes; /* from start; more than the block's when it has a tail */
+    struct list link;          /* in one of huge.h's lists, guarded by their lock; or unused */
+    struct huge *next_in_slot; /* likewise: another that begins in the same slot of the page map */
+    void *start;               /* NULL: descriptor is unused */
+    size_t bytes;              /* of the block, whole OS pages */
+    size_t touched_bytes;      /* from start; more than the block's when it has a tail */
     size_t mapped_bytes;
     size_t dirty_bytes; /* from start, as it was handed out: what follows read as zero */
     bool has_grown;     /* the block, or the last one in a kept mapping */
@@ -34,10 +34,11 @@ static inline size_t huge_tail_bytes(const struct huge *huge)
     return huge->touched_bytes - huge->bytes;
 }
 
-/* The length of mapping that a block wants. */
-size_t huge_mapped_bytes(size_t bytes);
-/* A new mapping for a block, zeroed. alignment: a power of two. NULL: out of memory. */
-struct huge *huge_map(size_t bytes, size_t alignment);
+/* The length of mapping that a block wants: more than a chunk if it is to grow in it. */
+size_t huge_mapped_bytes(size_t bytes, bool is_growing);
+/* A new mapping for a block, zeroed. mapped_bytes: as that says; alignment: a power of two.
+ * NULL: out of memory. */
+struct huge *huge_map(size_t bytes, size_t mapped_bytes, size_t alignment);
 void huge_unmap(struct huge *huge);
 /* Gives the mapping another length, where it is or elsewhere. false: it stays as it was. */
 bool huge_remap(struct huge *huge, size_t mapped_bytes);

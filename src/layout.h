@@ -35,8 +35,8 @@ enum { LAYOUT_VERSION = 2, LAYOUT_MAGIC_BYTES = 24, LAYOUT_SHAPE_COUNT = 32 };
             sizeof(struct depot), offsetof(struct depot, slot_count), sizeof(struct chunk),        \
             offsetof(struct chunk, all_link), offsetof(struct chunk, base),                        \
             offsetof(struct chunk, in_use), offsetof(struct chunk, dirty),                         \
-            offsetof(struct chunk, tree), offsetof(struct chunk, pages), sizeof(struct page),      \
-            sizeof(struct tcache), offsetof(struct tcache, loaded),                                \
+            offsetof(struct chunk, usage_list), offsetof(struct chunk, pages),                     \
+            sizeof(struct page), sizeof(struct tcache), offsetof(struct tcache, loaded),           \
             offsetof(struct tcache, counts), offsetof(struct tcache, next),                        \
             sizeof(struct tcache_counts), offsetof(struct magazine, slots), sizeof(struct huge),   \
             sizeof(struct huge_blocks), sizeof(struct page_map_leaf), sizeof(struct meta_region),  \

@@ -141,9 +141,12 @@ bool os_unmap(void *start, size_t bytes)
 bool os_remap(void *start, size_t old_bytes, size_t new_bytes, void *target)
 {
     int flags = target == NULL ? 0 : MREMAP_MAYMOVE | MREMAP_FIXED;
-    return !failure_is_due() &&
-           mremap(start, align_up(old_bytes, os_page_bytes()), align_up(new_bytes, os_page_bytes()),
-                  flags, target) != MAP_FAILED;
+    int saved_errno = errno;
+    bool is_done = !failure_is_due() &&
+                   mremap(start, align_up(old_bytes, os_page_bytes()),
+                          align_up(new_bytes, os_page_bytes()), flags, target) != MAP_FAILED;
+    errno = saved_errno; /* it may fit elsewhere */
+    return is_done;
 }
 
 bool os_purge(void *start, size_t bytes)

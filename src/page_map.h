@@ -8,8 +8,8 @@
  *
  * Class byte: 0 not ours; a small class on every page of its subpages; a normal class on the
  * first page of its run; CLASS_HUGE on the first page of a huge mapping.
- * Chunk slot: the struct chunk of these 16 MiB, or the struct huge that begins in them. A huge
- * mapping is longer than a slot, so no two things ever want one.
+ * Chunk slot: the struct chunk of these 16 MiB, or the first of the struct huge that begin in them,
+ * which know each other.
  *
  * The leaf that the first chunk lies in is "hot": its biased base and its number are two global
  * words, so that the common lookup is a compare and a load. A process whose memory spans several

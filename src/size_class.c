@@ -116,8 +116,8 @@ unsigned size_class_of(size_t request_bytes)
     return CLASS_SMALL_LAST + 4 * (doubling - 15) + quarter + 1;
 }
 
-/* A subpage starts at a page, so its slots are as aligned as their size is; a run starts at a
- * node of the buddy tree, which is chosen by alignment too. */
+/* A subpage starts at a page, so its slots are as aligned as their size is; a run that has to be
+ * aligned starts at a node of the buddy tree. */
 unsigned size_class_of_aligned(size_t request_bytes, size_t alignment)
 {
     unsigned class = size_class_of(request_bytes);

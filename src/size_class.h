@@ -6,7 +6,8 @@
  *     class   1 .. 32  tiny    16 .. 512 B      16 B apart
  *     class  33 ..  80 small   576 B .. 32 KiB  eight per doubling
  *     class  81 .. 116 normal  40 KiB .. 16 MiB four per doubling, runs of whole pages
- *     class 117        huge    a mapping of its own, which shorter blocks may have too (huge.h)
+ *     class 117        huge    a mapping of its own, which most blocks above 1 MiB have too
+ * (huge.h)
  *
  * Invariants, proved for every class and every size in tests/test_size_class.c:
  *  1. size_class_of(n) is the smallest class of at least n bytes.
@@ -65,7 +66,7 @@ static inline unsigned size_class_of_small(size_t request_bytes)
     return size_class_by_slot_units[(request_bytes + SLOT_ALIGN_BYTES - 1) >> SLOT_ALIGN_LOG2];
 }
 
-/* Any request; above NORMAL_MAX_BYTES it is CLASS_HUGE. */
+/* The class whose run could hold a request; above NORMAL_MAX_BYTES it is CLASS_HUGE. */
 unsigned size_class_of(size_t request_bytes);
 
 /* The smallest class of at least request_bytes whose slots or runs are aligned so.

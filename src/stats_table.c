@@ -38,9 +38,7 @@ const struct stat_row stat_rows[] = {
     ROW(STAT_BYTES, dirty,
         "Bytes of free pages that were used before and have not been purged, as the allocator "
         "counts them."),
-    ROW(STAT_BYTES, huge,
-        "Bytes of live blocks with a mapping each: above 1 MiB, or 16 MiB where addresses are "
-        "limited."),
+    ROW(STAT_BYTES, huge, "Bytes of live blocks with a mapping each: above 1 MiB."),
     ROW(STAT_BYTES, untouched_huge, "The part of untouched that lies in huge blocks."),
     ROW(STAT_BYTES, metadata_mapped,
         "Bytes of addresses mapped for the allocator's own structures."),

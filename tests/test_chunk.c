@@ -326,10 +326,11 @@ static bool has_flag(const void *address, const char *flag, bool otherwise)
     bool is_inside = false;
     CU_ASSERT_PTR_NOT_NULL_FATAL(smaps);
     while (fgets(line, sizeof(line), smaps) != NULL) {
-        unsigned long first;
-        unsigned long end;
-        if (sscanf(line, "%lx-%lx ", &first, &end) == 2) {
-            is_inside = first <= (uintptr_t)address && (uintptr_t)address < end;
+        char *dash;
+        uintptr_t first = strtoul(line, &dash, 16);
+        if (*dash == '-') {
+            is_inside =
+                first <= (uintptr_t)address && (uintptr_t)address < strtoul(dash + 1, NULL, 16);
         } else if (is_inside && strncmp(line, "VmFlags:", strlen("VmFlags:")) == 0) {
             otherwise = strstr(line, flag) != NULL;
         }

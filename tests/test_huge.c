@@ -51,7 +51,7 @@ static bool lists_agree(void)
         tail_bytes += huge->touched_bytes - huge->bytes;
         count++;
         if (huge_of(huge->start) != huge || page_map_class(huge->start) != CLASS_HUGE ||
-            huge->mapped_bytes < huge->touched_bytes || huge->mapped_bytes <= NORMAL_MAX_BYTES ||
+            huge->mapped_bytes < huge->touched_bytes ||
             ((size_t)huge->start | huge->mapped_bytes) % PAGE_BYTES != 0) {
             return false;
         }
@@ -110,29 +110,40 @@ static char *take_touched(size_t mib)
     return block;
 }
 
+static struct huge *freed_after_touch(size_t mib)
+{
+    struct huge *huge = huge_of(take_touched(mib));
+    huge_free(huge);
+    return huge;
+}
+
 static void the_pages_that_fit_best_are_used(void)
 {
-    if (os_addresses_are_dear()) {
-        return;
+    char *blocks[] = {take_touched(3), take_touched(8), take_touched(5)};
+    struct huge *kept[3];
+    for (unsigned i = 0; i < 3; i++) {
+        kept[i] = huge_of(blocks[i]);
     }
-    char *three = take_touched(3);
-    char *eight = take_touched(8);
-    char *five = take_touched(5);
-    huge_free(huge_of(three));
-    huge_free(huge_of(eight));
-    huge_free(huge_of(five));
-    CU_ASSERT_PTR_EQUAL(huge_alloc(4 * MIB, 1), five);
-    CU_ASSERT_PTR_EQUAL(huge_alloc(9 * MIB, 1), eight);
-    CU_ASSERT_EQUAL(huge_of(eight)->dirty_bytes, 8 * MIB);
-    CU_ASSERT_TRUE(is_stamped(eight, 8 * MIB));
-    CU_ASSERT_EQUAL(eight[8 * MIB], 0);
-    huge_zero(huge_of(eight));
-    CU_ASSERT_EQUAL(eight[7 * MIB], 0);
-    CU_ASSERT_PTR_EQUAL(huge_alloc(2 * MIB, 1), three);
-    char *sixty = take_touched(60);
-    huge_free(huge_of(sixty));
-    CU_ASSERT_PTR_NOT_EQUAL(huge_alloc(2 * MIB, 1), sixty); /* it is for longer ones */
-    CU_ASSERT_PTR_EQUAL(huge_alloc(40 * MIB, 1), sixty);
+    for (unsigned i = 0; i < 3; i++) {
+        huge_free(kept[i]);
+    }
+    CU_ASSERT_PTR_EQUAL(huge_of(huge_alloc(4 * MIB, 1)), kept[2]);
+    char *nine = huge_alloc(9 * MIB, 1);
+    CU_ASSERT_PTR_EQUAL(huge_of(nine), kept[1]);
+    CU_ASSERT_EQUAL(kept[1]->dirty_bytes, 8 * MIB);
+    CU_ASSERT_TRUE(is_stamped(nine, 8 * MIB));
+    CU_ASSERT_EQUAL(nine[8 * MIB], 0);
+    huge_zero(kept[1]);
+    CU_ASSERT_EQUAL(nine[7 * MIB], 0);
+    CU_ASSERT_PTR_EQUAL(huge_of(huge_alloc(2 * MIB, 1)), kept[0]);
+    CU_ASSERT_TRUE(lists_agree());
+}
+
+static void the_longest_are_not_for_short_blocks(void)
+{
+    struct huge *longest = freed_after_touch(60);
+    CU_ASSERT_PTR_NOT_EQUAL(huge_of(huge_alloc(2 * MIB, 1)), longest);
+    CU_ASSERT_PTR_EQUAL(huge_of(huge_alloc(40 * MIB, 1)), longest);
     CU_ASSERT_TRUE(lists_agree());
 }
 
@@ -140,9 +151,6 @@ static void tails_leave_room_for_kept_mappings(void)
 {
     enum { COUNT = 4, MIB_TOUCHED = 15, TAIL = 13 * MIB };
     char *blocks[COUNT];
-    if (os_addresses_are_dear()) {
-        return;
-    }
     for (unsigned i = 0; i < COUNT; i++) {
         blocks[i] = take_touched(MIB_TOUCHED);
     }
@@ -154,8 +162,28 @@ static void tails_leave_room_for_kept_mappings(void)
     }
     CU_ASSERT_EQUAL(huge_blocks.kept_count, 0);
     CU_ASSERT_EQUAL(huge_blocks.tail_bytes, 3 * TAIL); /* the fourth: above 3/4 of 64 MiB */
-    CU_ASSERT_EQUAL(blocks[3][14 * MIB], 0);
+    CU_ASSERT_FALSE(is_mapped(blocks[3] + 14 * MIB));
     CU_ASSERT_TRUE(lists_agree());
+}
+
+/* Short blocks, of which several begin in the same slot of the page map. */
+static void each_of_many_is_found(void)
+{
+    enum { COUNT = 48 };
+    struct huge *blocks[COUNT];
+    for (unsigned i = 0; i < COUNT; i++) {
+        blocks[i] = huge_of(huge_alloc(2 * MIB, 1));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(blocks[i]);
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        unsigned freed = i * 7 % COUNT;
+        void *start = blocks[freed]->start;
+        huge_free(blocks[freed]);
+        CU_ASSERT_PTR_NULL(huge_of(start));
+        CU_ASSERT_TRUE(huge_is_kept(start) || !is_mapped(start));
+        CU_ASSERT_TRUE(lists_agree());
+    }
+    CU_ASSERT_EQUAL(huge_blocks.count, 0);
 }
 
 static void not_more_than_a_bound_is_kept(void)
@@ -256,29 +284,22 @@ static void tails_count_as_idle(void)
     CU_ASSERT_TRUE(lists_agree());
 }
 
-static void a_block_shorter_than_a_chunk(void)
+static void a_mapping_shrinks_with_its_block(void)
 {
     char *block = huge_alloc(40 * (size_t)MIB, 1);
     struct huge *huge = huge_of(block);
     stamp(block, 40 * (size_t)MIB);
     CU_ASSERT_PTR_EQUAL(huge_resize(huge, 2 * (size_t)MIB), block);
-    CU_ASSERT_FALSE(is_mapped(block + 17 * (size_t)MIB));
+    CU_ASSERT_FALSE(is_mapped(block + 2 * MIB));
     CU_ASSERT_EQUAL(huge_blocks.tail_bytes, 0);
     CU_ASSERT_TRUE(is_stamped(block, 2 * (size_t)MIB));
-    CU_ASSERT_EQUAL(block[2 * MIB], 0);
-    char *second = huge_alloc(some_bytes, 1);
-    CU_ASSERT_TRUE(second >= block + CHUNK_BYTES || second + CHUNK_BYTES <= block);
     CU_ASSERT_TRUE(lists_agree());
-    huge_free(huge_of(second));
     huge_free(huge);
     CU_ASSERT_TRUE(lists_agree());
 }
 
 static void short_mappings_are_not_kept_while_arenas_grow(void)
 {
-    if (os_addresses_are_dear()) {
-        return;
-    }
     char *longer = huge_alloc(40 * (size_t)MIB, 1);
     char *shorter = huge_alloc(2 * (size_t)MIB, 1);
     huge_free(huge_of(longer));
@@ -294,20 +315,23 @@ static void short_mappings_are_not_kept_while_arenas_grow(void)
     CU_ASSERT_TRUE(is_mapped(longer));
 }
 
-static void no_short_block_is_mapped_where_addresses_are_limited(void)
+static void no_mapping_is_longer_where_addresses_are_limited(void)
 {
     struct rlimit limit;
     bool was_dear = os_addresses_are_dear();
-    void *block = huge_alloc_to_grow(2 * (size_t)MIB);
-    CU_ASSERT_EQUAL(block == NULL, was_dear);
+    struct huge *huge = huge_of(huge_alloc_to_grow(2 * (size_t)MIB));
+    CU_ASSERT_EQUAL(huge->mapped_bytes == 2 * MIB, was_dear);
     getrlimit(RLIMIT_AS, &limit);
     limit.rlim_cur = limit.rlim_max < (rlim_t)1 << 47 ? limit.rlim_max : (rlim_t)1 << 47;
     CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_AS, &limit), 0);
     getrlimit(RLIMIT_AS, &limit);
     bool is_limited = limit.rlim_cur != RLIM_INFINITY; /* an emulator may ignore it */
-    CU_ASSERT_EQUAL(huge_alloc_to_grow(2 * (size_t)MIB) == NULL, is_limited || was_dear);
-    CU_ASSERT_EQUAL(huge_alloc(2 * (size_t)MIB, 1) == NULL, is_limited || was_dear);
-    CU_ASSERT_PTR_NOT_NULL(huge_alloc(some_bytes, 1));
+    huge = huge_of(huge_alloc_to_grow(2 * (size_t)MIB));
+    CU_ASSERT_EQUAL(huge->mapped_bytes == 2 * MIB, is_limited || was_dear);
+    char *grown = huge_resize(huge, 3 * (size_t)MIB);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(grown);
+    CU_ASSERT_EQUAL(grown[3 * (size_t)MIB - 1], 0);
+    CU_ASSERT_TRUE(lists_agree());
 }
 
 static void no_memory_for_a_block(void)
@@ -379,18 +403,20 @@ static const struct test tests[] = {
     {"a block comes and goes", a_block_comes_and_goes},
     {"a kept mapping serves the next request", a_kept_mapping_serves_the_next_request},
     {"the pages that fit best are used", the_pages_that_fit_best_are_used},
+    {"the longest are not for short blocks", the_longest_are_not_for_short_blocks},
     {"tails leave room for kept mappings", tails_leave_room_for_kept_mappings},
+    {"each of many is found", each_of_many_is_found},
     {"not more than a bound is kept", not_more_than_a_bound_is_kept},
     {"a descriptor is used again", a_descriptor_is_used_again},
     {"resize in place", resize_in_place},
     {"resize by moving", resize_by_moving},
     {"a growing block takes a kept mapping whole", a_growing_block_takes_a_kept_mapping_whole},
     {"tails count as idle", tails_count_as_idle},
-    {"a block shorter than a chunk", a_block_shorter_than_a_chunk},
+    {"a mapping shrinks with its block", a_mapping_shrinks_with_its_block},
     {"short mappings are not kept while arenas grow",
      short_mappings_are_not_kept_while_arenas_grow},
-    {"no short block is mapped where addresses are limited",
-     no_short_block_is_mapped_where_addresses_are_limited},
+    {"no mapping is longer where addresses are limited",
+     no_mapping_is_longer_where_addresses_are_limited},
     {"no memory for a block", no_memory_for_a_block},
     {"no memory to resize", no_memory_to_resize},
     {"an abandoned list", an_abandoned_list},
