@@ -23,6 +23,15 @@ static bool is_mapped(void *page)
     return mincore(page, 1, &resident) == 0;
 }
 
+static bool is_any_mapped(char *start, size_t bytes)
+{
+    bool is_any = false;
+    for (size_t i = 0; i < bytes; i += os_page_bytes()) {
+        is_any |= is_mapped(start + i);
+    }
+    return is_any;
+}
+
 static void stamp(char *block, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += MIB) {
@@ -223,9 +232,11 @@ static void resize_in_place(void)
     CU_ASSERT_PTR_EQUAL(huge_resize(huge, 20 * (size_t)MIB), block);
     CU_ASSERT_EQUAL(huge->bytes, 20 * (size_t)MIB);
     CU_ASSERT_FALSE(is_mapped(block + 20 * (size_t)MIB));
-    CU_ASSERT_PTR_EQUAL(huge_resize(huge, 32 * (size_t)MIB), block);
-    CU_ASSERT_TRUE(is_stamped(block, 20 * (size_t)MIB));
-    CU_ASSERT_EQUAL(block[32 * (size_t)MIB - 1], 0);
+    char *grown = huge_resize(huge, 32 * (size_t)MIB);
+    bool is_in_the_way = grown != block && is_any_mapped(block + 20 * (size_t)MIB, 12 * MIB);
+    CU_ASSERT_TRUE(grown == block || is_in_the_way); /* valgrind's own memory may be */
+    CU_ASSERT_TRUE(is_stamped(grown, 20 * (size_t)MIB));
+    CU_ASSERT_EQUAL(grown[32 * (size_t)MIB - 1], 0);
     CU_ASSERT_TRUE(lists_agree());
 }
 
