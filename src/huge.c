@@ -359,8 +359,11 @@ void *huge_resize(struct huge *huge, size_t new_bytes)
     bool is_shrinking = new_bytes < huge->bytes;
     bool has_room = !is_shrinking && new_bytes <= huge->mapped_bytes;
     withdraw(huge);
-    size_t wanted = huge_mapped_bytes(new_bytes, !is_shrinking && may_be_longer());
-    bool is_done = has_room || huge_remap(huge, wanted) || is_shrinking;
+    bool is_done = has_room;
+    if (!has_room) { /* it costs system calls to know whether it may be longer */
+        size_t wanted = huge_mapped_bytes(new_bytes, !is_shrinking && may_be_longer());
+        is_done = huge_remap(huge, wanted) || is_shrinking;
+    }
     if (is_done) {
         huge_set_bytes(huge, new_bytes);
         huge->has_grown |= !is_shrinking;
