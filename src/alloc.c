@@ -336,13 +336,12 @@ static void *resize_pages(void *block, size_t old_bytes, size_t new_bytes)
 
 static void *alloc_to_grow(size_t bytes)
 {
-    void *block = NULL;
     if (unlikely(bytes > HUGE_ABOVE_BYTES) && limit_allows(bytes)) {
-        block = huge_alloc_to_grow(bytes);
-    }
-    if (block != NULL) {
-        tcache_count_alloc(CLASS_HUGE, bytes);
-        return block;
+        void *block = huge_alloc_to_grow(bytes);
+        if (block != NULL) {
+            tcache_count_alloc(CLASS_HUGE, bytes);
+            return block;
+        }
     }
     return pm_malloc(size_class_room_to_grow(bytes));
 }

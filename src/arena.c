@@ -298,7 +298,7 @@ bool arena_resize_normal(struct page *page, unsigned new_class)
     return done;
 }
 
-static bool lists_are_valid_locked(struct arena *arena) REQUIRES(arena->lock)
+static bool chunks_are_valid_locked(struct arena *arena) REQUIRES(arena->lock)
 {
     uint64_t used_pages = 0;
     uint64_t dirty_pages = 0;
@@ -320,7 +320,7 @@ static bool lists_are_valid_locked(struct arena *arena) REQUIRES(arena->lock)
 bool arena_is_valid(struct arena *arena)
 {
     mutex_lock(&arena->lock);
-    bool is_valid = lists_are_valid_locked(arena);
+    bool is_valid = chunks_are_valid_locked(arena);
     mutex_unlock(&arena->lock);
     return is_valid;
 }
