@@ -13,8 +13,8 @@
  *
  * Each tick sets the byte budget of caches: cache_bytes or 1/16 of what is in use, and what the
  * program swings by above that, which sinks again when caches hold less. Each tick also lets every
- * arena's mark of growth sink; each step of decay unmaps what huge.h kept for long enough. Growth
- * is a tick of its own, see arena.h.
+ * arena's mark of growth sink, and unmaps what huge.h kept for long enough. Growth is a tick of its
+ * own, see arena.h.
  *
  * Locks: one purger at a time, which others do not wait for. */
 #ifndef POOLMALLOC_PURGE_H
