@@ -34,7 +34,9 @@ void mutex_watch_forks(void)
         /* release: pairs with the acquire in is_noticed */
         atomic_store_explicit(&fork_mark, mark, memory_order_release);
     }
-    pthread_atfork(NULL, NULL, after_fork_in_child);
+    if (mark == NULL || &mutex_fork_is_wrapped == NULL) {
+        mutex_handle_forks();
+    }
 }
 
 void mutex_on_fork(_Atomic bool *is_registered, void (*in_child)(void))
@@ -42,6 +44,12 @@ void mutex_on_fork(_Atomic bool *is_registered, void (*in_child)(void))
     if (!atomic_exchange(is_registered, true)) {
         pthread_atfork(NULL, NULL, in_child);
     }
+}
+
+void mutex_handle_forks(void)
+{
+    static _Atomic bool is_registered;
+    mutex_on_fork(&is_registered, after_fork_in_child);
 }
 
 void mutex_note_fork(void)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <pty.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -376,9 +377,50 @@ static void check_other_threads(bool (*make_thread)(void))
     CHECK(ended_well(child));
 }
 
-int main(void)
+/* The first fork of a process may be libc's own, within daemon or forkpty. Each is checked in a new
+ * process, which learns from its first argument what it is to check. */
+enum { DAEMON_ANSWER = 3 }; /* the descriptor of a pipe: a daemon has no parent to wait for it */
+
+static int first_fork_by(const char *name)
+{
+    if (strcmp(name, "daemon") == 0) {
+        char answer = daemon(1, 1) == 0 && fork_beside_threads(make_timer_thread) == 0 ? 'y' : 'n';
+        return write(DAEMON_ANSWER, &answer, 1) != 1;
+    }
+    int terminal = -1;
+    pid_t child = forkpty(&terminal, NULL, NULL, NULL);
+    if (child == 0) {
+        _exit(fork_beside_threads(make_timer_thread) != 0);
+    }
+    return !ended_well(child);
+}
+
+static void check_first_fork(const char *name)
+{
+    char *const arguments[] = {"fork_libc", (char *)(uintptr_t)name, NULL};
+    int answers[2];
+    char answer = 0;
+    pid_t child = 0;
+    CHECK(pipe(answers) == 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, answers[1], DAEMON_ANSWER);
+    CHECK(posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ) == 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(answers[1]);
+    CHECK(ended_well(child));
+    CHECK(strcmp(name, "daemon") != 0 || (read(answers[0], &answer, 1) == 1 && answer == 'y'));
+    close(answers[0]);
+}
+
+int main(int argc, char **argv)
 {
     alarm(TEST_SECONDS);
+    if (argc > 1) {
+        return first_fork_by(argv[1]);
+    }
+    check_first_fork("daemon");
+    check_first_fork("forkpty");
     CHECK(can_allocate());
     check_other_threads(make_c11_thread);
     check_other_threads(make_timer_thread);
