@@ -46,7 +46,9 @@ COMPILE   = $(CC) -std=c17 $(CPPFLAGS) $(CODEGEN) $(CWARN) $(CFLAGS) $(FOR_SIZE)
 COMPILE++ = $(CXX) -std=c++17 $(CPPFLAGS) $(CODEGEN) $(WARNINGS) $(CFLAGS) -MMD -MP
 LINK      = $(CC) -pthread $(CFLAGS) $(LDFLAGS)
 # nodelete: threads keep pointers to our code (key destructors) that outlive a dlclose.
+# A segment begins where the kernel's window for mapping neighbours of a touched page does: 64 KiB.
 LINK_SO   = $(LINK) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs,-z,relro,-z,now,-z,nodelete \
+            -Wl,-z,max-page-size=65536 -Wl,-T,preload/constants.ld \
             -Wl,--version-script=preload/exports.map -Wl,--dynamic-list=preload/preemptible.list
 
 # ---- Files ---------------------------------------------------------------------------------------
@@ -60,6 +62,11 @@ cli     := $(if $(FOREIGN),,$(call objects_of,$(wildcard src/cli/*.c)))
 # Every process maps the library: what runs rarely is compiled for size.
 rare    := $(call objects_of,$(wildcard src/stats*.c src/resource_*.c) $(addprefix src/, \
              cgroup.c config.c control.c decay.c huge.c huge_mapping.c leak.c os.c pool_age.c pool_registry.c purge.c text.c))
+# Linked last, behind the first 64 KiB of code: what a program runs that only allocates stays in them.
+apart   := $(call objects_of,$(filter-out src/stats_report.c,$(wildcard src/stats*.c src/buffer*.c \
+             src/resource_*.c)) $(wildcard src/pool_*.c) $(addprefix src/,cgroup.c control.c group.c \
+             panic.c report_file.c text.c tiers.c) preload/reports.c)
+ordered  = $(filter-out $(apart),$(core) $(preload)) $(apart)
 library := $(BUILD)/$(SONAME)
 outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \
            $(if $(cli),$(BUILD)/poolmalloc)
@@ -102,8 +109,8 @@ $(BUILD)/obj/%.o: %.cc Makefile
 	$(call Q,C++,$<)$(COMPILE++) -c $< -o $@
 
 # aliases.ld is an implicit linker script: it makes malloc and pm_malloc one address.
-$(library): $(core) $(preload) preload/aliases.ld preload/exports.map preload/preemptible.list
-	$(call Q,LINK,$@)$(LINK_SO) $(core) $(preload) preload/aliases.ld -o $@
+$(library): $(core) $(preload) $(wildcard preload/*.ld preload/*.map preload/*.list)
+	$(call Q,LINK,$@)$(LINK_SO) $(ordered) preload/aliases.ld -o $@
 
 # Operators that a program may replace are called as it replaced them, by clang too.
 $(BUILD)/obj/preload/new_delete.o: CODEGEN += -fsemantic-interposition

@@ -110,7 +110,7 @@ static inline unsigned bitmap_count(const uint64_t *words, unsigned first, unsig
 {
     unsigned count = 0;
     for (unsigned i = first / BITMAP_WORD_BITS; i * BITMAP_WORD_BITS < end; i++) {
-        count += (unsigned)__builtin_popcountl(words[i] & bitmap_mask(i, first, end));
+        count += count_set_bits(words[i] & bitmap_mask(i, first, end));
     }
     return count;
 }

@@ -40,6 +40,16 @@ static inline unsigned lowest_set_bit(uint64_t word)
     return (unsigned)__builtin_ctzl(word);
 }
 
+/* How many are set. The compiler's own calls a table of libgcc's, unless it knows the CPU.
+ * Source: Warren, "Hacker's Delight", 5-1. */
+static inline unsigned count_set_bits(uint64_t word)
+{
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* At least 0: counters that others advance are read one after the other and may disagree. */
 static inline uint64_t minus(uint64_t counter, uint64_t part)
 {

@@ -279,7 +279,7 @@ static unsigned free_dirty_pages(const struct chunk *chunk)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < BITMAP_WORDS(CHUNK_PAGES); i++) {
-        count += (unsigned)__builtin_popcountl(chunk->dirty[i] & ~chunk->in_use[i]);
+        count += count_set_bits(chunk->dirty[i] & ~chunk->in_use[i]);
     }
     return count;
 }

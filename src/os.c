@@ -244,7 +244,7 @@ unsigned os_cpu_affinity(void)
     long mask_bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
     unsigned cpus = 0;
     for (long i = 0; i < mask_bytes / (long)sizeof(mask[0]); i++) {
-        cpus += (unsigned)__builtin_popcountl(mask[i]);
+        cpus += count_set_bits(mask[i]);
     }
     return cpus != 0 ? cpus : 1;
 }

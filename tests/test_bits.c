@@ -62,7 +62,10 @@ static void words(void)
         CU_ASSERT_EQUAL(lowest_set_bit(UINT64_C(1) << bit), bit);
         CU_ASSERT_EQUAL(lowest_set_bit(~UINT64_C(0) << bit), bit);
         CU_ASSERT_EQUAL(lowest_bits(bit), (UINT64_C(1) << bit) - 1);
+        CU_ASSERT_EQUAL(count_set_bits(lowest_bits(bit)), bit);
+        CU_ASSERT_EQUAL(count_set_bits(~UINT64_C(0) << bit), 64 - bit);
     }
+    CU_ASSERT_EQUAL(count_set_bits(UINT64_C(0x8100000000000081)), 4);
     CU_ASSERT_EQUAL(lowest_bits(64), ~UINT64_C(0));
     CU_ASSERT_EQUAL(lowest_bits(200), ~UINT64_C(0));
 }
