@@ -66,7 +66,9 @@ rare    := $(call objects_of,$(wildcard src/stats*.c src/resource_*.c) $(addpref
 apart   := $(call objects_of,$(filter-out src/stats_report.c,$(wildcard src/stats*.c src/buffer*.c \
              src/resource_*.c)) $(wildcard src/pool_*.c) $(addprefix src/,cgroup.c control.c group.c \
              panic.c report_file.c text.c tiers.c) preload/reports.c)
-ordered  = $(filter-out $(apart),$(core) $(preload)) $(apart)
+# Their tables of zeroes are large and little used: behind the small variables of the others.
+tables  := $(call objects_of,src/tcache_threads.c src/page_map.c src/stats_report.c)
+ordered  = $(filter-out $(tables) $(apart),$(core) $(preload)) $(tables) $(apart)
 library := $(BUILD)/$(SONAME)
 outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \
            $(if $(cli),$(BUILD)/poolmalloc)

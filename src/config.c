@@ -19,36 +19,38 @@ struct config config = {
 
 enum value_kind { VALUE_NUMBER, VALUE_BYTES, VALUE_MS, VALUE_NAME };
 
+/* No pointers: the dynamic loader would write to their page in every process. */
 struct option {
-    const char *key;
-    uint64_t *value;
-    enum value_kind kind;
-    uint64_t most;        /* largest number taken */
-    const char *names[4]; /* VALUE_NAME: the value is the index; names past `most` begin anew */
+    char key[20];
+    uint16_t offset;  /* in struct config */
+    uint16_t kind;    /* enum value_kind */
+    uint64_t most;    /* largest number taken */
+    char names[4][9]; /* VALUE_NAME: the value is the index; names past `most` begin anew */
 };
 
-#define SWITCH(key)                                                                                \
+#define OPTION(key, kind, most, ...)                                                               \
     {                                                                                              \
-#key, &config.key, VALUE_NAME, 1,                                                          \
+#key, offsetof(struct config, key), kind, most,                                            \
         {                                                                                          \
-            "false", "true", "0", "1"                                                              \
+            __VA_ARGS__                                                                            \
         }                                                                                          \
     }
+#define SWITCH(key) OPTION(key, VALUE_NAME, 1, "false", "true", "0", "1")
 
 static const struct option options[] = {
-    {"decay_ms", &config.decay_ms, VALUE_MS, 86400000, {0}},
-    {"cache_bytes", &config.cache_bytes, VALUE_BYTES, UINT64_MAX, {0}},
-    {"cached_max", &config.cached_max, VALUE_BYTES, 16 << 20, {0}},
-    {"arenas", &config.arenas, VALUE_NUMBER, 256, {0}},
-    {"limit_bytes", &config.limit_bytes, VALUE_BYTES, UINT64_MAX, {0}},
-    {"limit", &config.limit, VALUE_NAME, 1, {"none", "cgroup"}},
-    {"background_thread", &config.background_thread, VALUE_NAME, 2, {"off", "on", "auto"}},
+    OPTION(decay_ms, VALUE_MS, 86400000, ""),
+    OPTION(cache_bytes, VALUE_BYTES, UINT64_MAX, ""),
+    OPTION(cached_max, VALUE_BYTES, 16 << 20, ""),
+    OPTION(arenas, VALUE_NUMBER, 256, ""),
+    OPTION(limit_bytes, VALUE_BYTES, UINT64_MAX, ""),
+    OPTION(limit, VALUE_NAME, 1, "none", "cgroup"),
+    OPTION(background_thread, VALUE_NAME, 2, "off", "on", "auto"),
     SWITCH(huge_pages),
-    {"foreign", &config.foreign, VALUE_NAME, 1, {"abort", "ignore"}},
+    OPTION(foreign, VALUE_NAME, 1, "abort", "ignore"),
     SWITCH(check),
-    {"leak", &config.leak, VALUE_NAME, 3, {"disabled", "simple", "advanced", "paranoid"}},
-    {"stats_interval", &config.stats_interval, VALUE_NUMBER, 31536000, {0}},
-    {"stats_signal", &config.stats_signal, VALUE_NUMBER, 64, {0}},
+    OPTION(leak, VALUE_NAME, 3, "disabled", "simple", "advanced", "paranoid"),
+    OPTION(stats_interval, VALUE_NUMBER, 31536000, ""),
+    OPTION(stats_signal, VALUE_NUMBER, 64, ""),
     SWITCH(confirm_conf),
     SWITCH(abort_conf),
 };
@@ -65,9 +67,14 @@ const char *config_key(unsigned index)
     return index < OPTION_COUNT ? options[index].key : NULL;
 }
 
+static uint64_t *value_of(const struct option *option)
+{
+    return (uint64_t *)((char *)&config + option->offset);
+}
+
 uint64_t config_value(unsigned index)
 {
-    return *options[index].value;
+    return *value_of(&options[index]);
 }
 
 static const struct option *find_option(const char *key)
@@ -113,7 +120,7 @@ static bool parse_number(const struct option *option, const char *value, uint64_
 
 static bool parse_name(const struct option *option, const char *value, uint64_t *number)
 {
-    for (unsigned i = 0; i < 4 && option->names[i] != NULL; i++) {
+    for (unsigned i = 0; i < 4 && option->names[i][0] != '\0'; i++) {
         if (strcmp(option->names[i], value) == 0) {
             *number = i % (option->most + 1);
             return true;
@@ -135,7 +142,7 @@ const char *config_set(const char *key, const char *value)
                                           : !parse_number(option, value, &number)) {
         return "bad value for option";
     }
-    *option->value = number;
+    *value_of(option) = number;
     return NULL;
 }
 
@@ -277,12 +284,13 @@ static void load_variables(void)
 void config_print(struct text *text, unsigned index)
 {
     const struct option *option = &options[index];
+    uint64_t value = *value_of(option);
     if (option->kind == VALUE_NAME) {
-        text_string(text, option->names[*option->value]);
-    } else if (*option->value == DECAY_NEVER) {
+        text_string(text, option->names[value]);
+    } else if (value == DECAY_NEVER) {
         text_string(text, "never");
     } else {
-        text_number(text, *option->value);
+        text_number(text, value);
     }
 }
 
