@@ -17,9 +17,9 @@
 #define SUBPAGE_PAGES(bytes)                                                                       \
     FIRST_FIT_4(bytes, 1, FIRST_FIT_4(bytes, 5, FIRST_FIT_4(bytes, 9, FIRST_FIT_4(bytes, 13, 0))))
 
-/* A full magazine holds 64 KiB of slots or 256 KiB of runs, within these bounds of their count. */
+/* A full magazine holds 16 KiB of slots or 256 KiB of runs, within these bounds of their count. */
 #define CLAMP(value, low, high) ((value) < (low) ? (low) : (value) > (high) ? (high) : (value))
-#define SMALL_MAGAZINE(bytes) CLAMP(65536 / (bytes), 4, 256)
+#define SMALL_MAGAZINE(bytes) CLAMP(16384 / (bytes), 4, 128)
 #define NORMAL_MAGAZINE(bytes) CLAMP(262144 / (bytes), 1, 4)
 
 #define SMALL(size)                                                                                \
