@@ -30,7 +30,7 @@ static struct chunk *descriptor_create(void)
         recycled.first = chunk->next_recycled;
     }
     mutex_unlock(&recycled.lock);
-    return chunk != NULL ? chunk : meta_alloc(sizeof(*chunk), os_page_bytes());
+    return chunk != NULL ? chunk : meta_alloc(sizeof(*chunk), 64);
 }
 
 static void descriptor_destroy(struct chunk *chunk)

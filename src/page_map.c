@@ -8,9 +8,10 @@
 enum chunk_slot_tag { TAG_CHUNK = 0, TAG_HUGE = 1, TAG_MASK = 1 };
 
 _Atomic(struct page_map_leaf *) page_map_leaves[LEAF_COUNT];
-static _Atomic uint32_t leaf_count; /* relaxed: a statistic */
 
 struct hot_leaf page_map_hot = {.number = UINTPTR_MAX};
+/* relaxed: a statistic. In .data it is on the page of the hot leaf, not behind the table. */
+static _Atomic uint32_t leaf_count __attribute__((section(".data")));
 
 static struct page_map_leaf *leaf_of(const void *address)
 {
