@@ -265,6 +265,8 @@ NOINLINE static void free_slow(void *block)
         tcache_poll();
     } else if (class == CLASS_NONE) {
         misuse(&words_of_free, block);
+    } else if ((uintptr_t)block % SLOT_ALIGN_BYTES != 0) {
+        bin_flush(class, &block, 1); /* no block: judged there, at once */
     } else if (size_class_is_small(class) || size_class_bytes(class) <= config.cached_max) {
         tcache_free_slow(class, block);
     } else {

@@ -9,7 +9,7 @@ enum chunk_slot_tag { TAG_CHUNK = 0, TAG_HUGE = 1, TAG_MASK = 1 };
 
 _Atomic(struct page_map_leaf *) page_map_leaves[LEAF_COUNT];
 
-struct hot_leaf page_map_hot = {.number = UINTPTR_MAX};
+struct hot_leaf page_map_hot = {.base = UINTPTR_MAX};
 /* relaxed: a statistic. In .data it is on the page of the hot leaf, not behind the table. */
 static _Atomic uint32_t leaf_count __attribute__((section(".data")));
 
@@ -45,7 +45,7 @@ static bool leaf_cover(uintptr_t number)
     if (atomic_fetch_add_explicit(&leaf_count, 1, memory_order_relaxed) == 0) {
         page_map_hot.biased_bytes =
             (const uint8_t *)((uintptr_t)fresh->class_bytes - number * LEAF_PAGES);
-        atomic_store_explicit(&page_map_hot.number, number, memory_order_release);
+        atomic_store_explicit(&page_map_hot.base, number << LEAF_LOG2, memory_order_release);
     }
     return true;
 }

@@ -11,9 +11,9 @@
  * Chunk slot: the struct chunk of these 16 MiB, or the first of the struct huge that begin in them,
  * which know each other.
  *
- * The leaf that the first chunk lies in is "hot": its biased base and its number are two global
- * words, so that the common lookup is a compare and a load. A process whose memory spans several
- * leaves pays a second level for the others.
+ * The leaf that the first chunk lies in is "hot": its base and where its bytes lie are two
+ * global words, so that the common lookup is a compare and a load. A process whose memory spans
+ * several leaves pays a second level for the others.
  *
  * Threads: bytes are written before their block is handed out and after it came back whole, so a
  * reader with a live block never races. Any address may be asked about at any time.
@@ -41,14 +41,16 @@ struct page_map_leaf {
     _Atomic uintptr_t chunk_slots[LEAF_CHUNKS]; /* pointer | tag; release pairs with acquire */
 };
 
+#define LEAF_BYTES ((uintptr_t)1 << LEAF_LOG2)
+
 extern _Atomic(struct page_map_leaf *) page_map_leaves[LEAF_COUNT];
 
 struct hot_leaf {
-    _Atomic uintptr_t number;    /* address >> LEAF_LOG2; no address has this before it is set */
+    _Atomic uintptr_t base;      /* its first address; all ones before it is set */
     const uint8_t *biased_bytes; /* class byte of address a at biased_bytes[a >> PAGE_LOG2] */
 };
 
-extern struct hot_leaf page_map_hot; /* written once; the release of number publishes both */
+extern struct hot_leaf page_map_hot; /* written once; the release of base publishes both */
 
 /* Makes room for the addresses [start, start + bytes). false: out of memory. */
 bool page_map_cover(const void *start, size_t bytes);
@@ -61,11 +63,14 @@ struct huge *page_map_huge(const void *address);
 void page_map_set_chunk(const void *address, struct chunk *chunk);
 void page_map_set_huge(const void *address, struct huge *huge);
 
+/* Does it lie in the hot leaf, aligned as every block is? One comparison tells both, so that free
+ * knows at once of pointers that are not aligned. */
 static ALWAYS_INLINE bool page_map_is_hot(const void *address)
 {
+    const uintptr_t fixed_bits = ~(LEAF_BYTES - 1) | (SLOT_ALIGN_BYTES - 1);
     /* acquire: pairs with the release in leaf_cover */
-    return (uintptr_t)address >> LEAF_LOG2 ==
-           atomic_load_explicit(&page_map_hot.number, memory_order_acquire);
+    return ((uintptr_t)address & fixed_bits) ==
+           atomic_load_explicit(&page_map_hot.base, memory_order_acquire);
 }
 
 /* address: in the hot leaf. */

@@ -214,7 +214,7 @@ static const struct misuse misuses[] = {
     MISUSE(free_of_a_global, AT_ONCE, AT_ONCE),
     MISUSE(free_of_an_unmapped_page, AT_ONCE, AT_ONCE),
     MISUSE(free_inside_a_small_block, WHEN_FLUSHED, AT_ONCE),
-    MISUSE(free_of_an_unaligned_pointer, WHEN_FLUSHED, AT_ONCE),
+    MISUSE(free_of_an_unaligned_pointer, AT_ONCE, AT_ONCE),
     MISUSE(free_in_the_first_page_of_a_run, WHEN_FLUSHED, AT_ONCE),
     MISUSE(free_in_another_page_of_a_run, AT_ONCE, AT_ONCE),
     MISUSE(free_inside_a_huge_block, AT_ONCE, AT_ONCE),

@@ -124,7 +124,10 @@ static void the_first_leaf_is_hot(void)
     CU_ASSERT_TRUE(page_map_cover(ADDRESS(first), 1));
     CU_ASSERT_TRUE(page_map_cover(ADDRESS(first + leaf_bytes), 1));
     CU_ASSERT_TRUE(page_map_is_hot(ADDRESS(first)));
-    CU_ASSERT_TRUE(page_map_is_hot(ADDRESS(first + leaf_bytes - 1)));
+    CU_ASSERT_TRUE(page_map_is_hot(ADDRESS(first + leaf_bytes - SLOT_ALIGN_BYTES)));
+    for (unsigned offset = 1; offset < SLOT_ALIGN_BYTES; offset++) {
+        CU_ASSERT_FALSE(page_map_is_hot(ADDRESS(first + offset)));
+    }
     CU_ASSERT_FALSE(page_map_is_hot(ADDRESS(first - 1)));
     CU_ASSERT_FALSE(page_map_is_hot(ADDRESS(first + leaf_bytes)));
     CU_ASSERT_FALSE(page_map_is_hot(ADDRESS(first | (uintptr_t)1 << 63)));

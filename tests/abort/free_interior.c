@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pointers into the middle of a block. In the first page of a cached class they may lie in the
- * cache until that is flushed; further pages of a run and whatever is huge never pass. */
+ * cache until that is flushed, if they are aligned; others, further pages of a run and whatever is
+ * huge never pass. */
 /* expect: poolmalloc: fatal: free of a pointer into the middle of a block: ADDRESS, 64-byte slot */
 /* expect: poolmalloc: fatal: free of a pointer into the middle of a block: ADDRESS, 64-byte slot */
 /* expect: poolmalloc: fatal: free of a pointer into the middle of a block: ADDRESS, 64-byte slot */
 /* expect: poolmalloc: fatal: free of a pointer into the middle of a block: ADDRESS, 64-byte slot */
+/* expect: poolmalloc: fatal: free of a pointer into the middle of a block: ADDRESS, 65536-byte run */
+/* expect: poolmalloc: fatal: free of a pointer into the middle of a block: ADDRESS, 1048576-byte run */
 /* expect: poolmalloc: fatal: free of a pointer into the middle of a block: ADDRESS, 65536-byte run */
 /* expect: poolmalloc: fatal: free of a pointer into the middle of a block: ADDRESS, 65536-byte run */
 /* expect: poolmalloc: fatal: free of a pointer into the middle of a block: ADDRESS */
@@ -12,7 +15,9 @@
 /* expect: poolmalloc: fatal: free of a pointer that is not from this allocator: ADDRESS */
 #include "misuse.h"
 
-enum { RUN_BYTES = 64 << 10, HUGE_BYTES = 20 << 20, PAGE = 8 << 10 };
+#include <unistd.h>
+
+enum { RUN_BYTES = 64 << 10, LARGE_RUN_BYTES = 1 << 20, HUGE_BYTES = 20 << 20, PAGE = 8 << 10 };
 
 static void free_inside(size_t bytes, size_t offset)
 {
@@ -30,15 +35,32 @@ static void aligned_checked(void)
     aligned();
 }
 
+/* At once: the end of the process would not find it either. */
+static void free_unaligned(size_t bytes)
+{
+    free_inside(bytes, 8);
+    _exit(EXIT_SUCCESS);
+}
+
 static void unaligned(void)
 {
-    free_inside(64, 1);
+    free_unaligned(64);
 }
 
 static void unaligned_checked(void)
 {
     check_every_call();
     unaligned();
+}
+
+static void unaligned_in_a_run(void)
+{
+    free_unaligned(RUN_BYTES);
+}
+
+static void unaligned_in_a_large_run(void)
+{
+    free_unaligned(LARGE_RUN_BYTES);
 }
 
 static void in_a_run(void)
@@ -68,15 +90,10 @@ static void far_in_a_huge_block(void)
 }
 
 static void (*const cases[])(void) = {
-    aligned,
-    aligned_checked,
-    unaligned,
-    unaligned_checked,
-    in_a_run,
-    in_a_run_checked,
-    in_a_further_page_of_a_run,
-    in_a_huge_block,
-    far_in_a_huge_block,
+    aligned,           aligned_checked,     unaligned,
+    unaligned_checked, unaligned_in_a_run,  unaligned_in_a_large_run,
+    in_a_run,          in_a_run_checked,    in_a_further_page_of_a_run,
+    in_a_huge_block,   far_in_a_huge_block,
 };
 
 int main(int argc, char **argv)
