@@ -122,8 +122,8 @@ $(BUILD)/libpoolmalloc.so: $(library)
 	@ln -sf $(SONAME) $@
 
 # One relocatable object with the internal names made local: only public names can be linked to.
-# Nothing to wrap in an archive: pthread_create and fork stay libc's.
-archived := $(filter-out %/preload/thread.o %/preload/fork.o,$(preload))
+# Nothing to wrap in an archive: pthread_create stays libc's.
+archived := $(filter-out %/preload/thread.o,$(preload))
 $(BUILD)/libpoolmalloc.a: $(core) $(archived) preload/aliases.ld
 	$(call Q,AR,$@)$(CC) -r -nostdlib $(core) $(archived) preload/aliases.ld -o $(BUILD)/poolmalloc.o
 	@$(OBJCOPY) --localize-hidden $(BUILD)/poolmalloc.o

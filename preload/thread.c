@@ -5,15 +5,28 @@
 #include "background.h"
 #include "compiler.h"
 #include "mutex.h"
-#include "wrapped.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <threads.h>
 
 typedef int pthread_create_function(pthread_t *thread, const pthread_attr_t *attributes,
                                     void *(*run)(void *), void *argument);
 typedef int thrd_create_function(thrd_t *thread, thrd_start_t run, void *argument);
+
+/* libc's function, or another wrapper's. dlsym allocates only to describe an error.
+ * found: relaxed, every thread finds the same. */
+static void *find_next(_Atomic(void *) *found, const char *name)
+{
+    void *address = atomic_load_explicit(found, memory_order_relaxed);
+    if (address == NULL) {
+        address = dlsym(RTLD_NEXT, name);
+        atomic_store_explicit(found, address, memory_order_relaxed);
+    }
+    return address;
+}
 
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's have underscores */
 PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
@@ -21,12 +34,11 @@ PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 {
     static _Atomic(void *) found;
     pthread_create_function *create =
-        (pthread_create_function *)wrapped_find(&found, "pthread_create");
+        (pthread_create_function *)find_next(&found, "pthread_create");
     if (create == NULL) {
         return EAGAIN;
     }
     mutex_check_fork();
-    mutex_handle_forks();
     int error = create(thread, attributes, run, argument);
     if (error == 0) {
         background_on_thread();
@@ -38,12 +50,11 @@ PUBLIC int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 PUBLIC int thrd_create(thrd_t *thread, thrd_start_t run, void *argument)
 {
     static _Atomic(void *) found;
-    thrd_create_function *create = (thrd_create_function *)wrapped_find(&found, "thrd_create");
+    thrd_create_function *create = (thrd_create_function *)find_next(&found, "thrd_create");
     if (create == NULL) {
         return thrd_error;
     }
     mutex_check_fork();
-    mutex_handle_forks();
     int status = create(thread, run, argument);
     if (status == thrd_success) {
         background_on_thread();

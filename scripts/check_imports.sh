@@ -16,7 +16,7 @@ allowed='
     pthread_self pthread_key_create pthread_setspecific pthread_getspecific
     pthread_create pthread_detach pthread_sigmask pthread_attr_init pthread_attr_destroy
     pthread_attr_setstacksize pthread_attr_setdetachstate sigfillset pthread_atfork __register_atfork
-    # only to find what ours of pthread_create, fork and the like wrap, outside of malloc
+    # only to find what ours of pthread_create and thrd_create wrap, outside of malloc
     dlsym
     __cxa_atexit __cxa_finalize
     # the new-handler and the exception of a failing operator new, weak: libstdc++ may be absent

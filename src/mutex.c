@@ -19,6 +19,21 @@ static bool is_noticed(void)
     return mark != NULL && atomic_load_explicit(mark, memory_order_relaxed) != 0;
 }
 
+/* What pthread_atfork of glibc calls, by a few instructions of its own in each library; they would
+ * lie behind all of our code, on pages that most processes do without. NULL: another libc. */
+extern int __register_atfork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void),
+                             void *library) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static void register_handler(void (*in_child)(void))
+{
+    if (__register_atfork != NULL) {
+        __register_atfork(NULL, NULL, in_child, __dso_handle);
+    } else {
+        pthread_atfork(NULL, NULL, in_child);
+    }
+}
+
 static void after_fork_in_child(void)
 {
     if (!is_noticed()) {
@@ -34,22 +49,14 @@ void mutex_watch_forks(void)
         /* release: pairs with the acquire in is_noticed */
         atomic_store_explicit(&fork_mark, mark, memory_order_release);
     }
-    if (mark == NULL || &mutex_fork_is_wrapped == NULL) {
-        mutex_handle_forks();
-    }
+    register_handler(after_fork_in_child);
 }
 
 void mutex_on_fork(_Atomic bool *is_registered, void (*in_child)(void))
 {
     if (!atomic_exchange(is_registered, true)) {
-        pthread_atfork(NULL, NULL, in_child);
+        register_handler(in_child);
     }
-}
-
-void mutex_handle_forks(void)
-{
-    static _Atomic bool is_registered;
-    mutex_on_fork(&is_registered, after_fork_in_child);
 }
 
 void mutex_note_fork(void)

@@ -69,16 +69,9 @@ bool mutex_is_own(struct mutex *mutex);
 /* In a forked child: was the lock held by a thread that does not exist here? It is free then. */
 bool mutex_abandon(struct mutex *mutex);
 
-/* Makes the mark that mutex_check_fork reads. To be called at the start. */
+/* Registers the fork handler that runs mutex_after_fork. To be called at the start, also while
+ * there is one thread: its child may make more, which must not count as gone. */
 void mutex_watch_forks(void);
-
-/* Registers the fork handler that runs mutex_after_fork, once. mutex_watch_forks does that if
- * nobody wraps fork: it touches pages of libc that a small program does without, 128 KiB of them.
- * Wrappers do it before they fork or make a thread. */
-void mutex_handle_forks(void);
-
-/* Defined where fork is wrapped (preload/fork.c). */
-extern const bool mutex_fork_is_wrapped __attribute__((weak));
 
 /* Fork handlers may come too late (those of others run before ours, and allocate or start threads)
  * or never (a child made by a bare system call). From mutex_watch_forks on this runs

@@ -78,11 +78,16 @@ static void *work(void *unused)
     return malloc(WORKER_BYTES);
 }
 
+static void await_worker(void)
+{
+    while (worker_stage != STAGE_FREED) {
+    }
+}
+
 static void restart_worker(void)
 {
     if (restarts_worker && pthread_create(&worker, NULL, work, NULL) == 0) {
-        while (worker_stage != STAGE_FREED) {
-        }
+        await_worker();
         restarts_worker = false;
     }
 }
@@ -287,6 +292,16 @@ static void check_other_ways(void)
 
 /* ---- A thread that a handler started before ours ran is not one that is gone ----------------- */
 
+/* libc makes a thread when the timer expires. */
+static bool start_timer_thread(void (*run)(union sigval))
+{
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = run};
+    struct itimerspec soon = {.it_value.tv_nsec = 1};
+    timer_t timer;
+    return timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
+           timer_settime(timer, 0, &soon, NULL) == 0;
+}
+
 static void *take_block(void *unused)
 {
     (void)unused;
@@ -306,6 +321,48 @@ static int worker_keeps_its_cache(void)
     worker_stage = STAGE_GO;
     pthread_join(worker, &kept);
     return taken != worker_block && kept == worker_block;
+}
+
+/* The same, of a thread that libc makes for a timer and no wrapper sees: such a handler is right
+ * because ours was registered before main. */
+static void *_Atomic timer_block; /* what the timer's thread got after the fork */
+
+static void work_at_expiry(union sigval unused)
+{
+    (void)unused;
+    timer_block = work(NULL);
+}
+
+static void start_timer(void)
+{
+    if (start_timer_thread(work_at_expiry)) {
+        await_worker();
+    }
+}
+
+static int timer_keeps_its_cache(void)
+{
+    pthread_t thread;
+    void *taken = NULL;
+    alarm(CHILD_SECONDS);
+    pthread_create(&thread, NULL, take_block, NULL);
+    pthread_join(thread, &taken);
+    worker_stage = STAGE_GO;
+    while (timer_block == NULL) {
+    }
+    return taken != worker_block && timer_block == worker_block;
+}
+
+/* Returns what main returns: in a process that has not forked yet. */
+static int fork_with_timer_in_handler(void)
+{
+    pthread_atfork(NULL, NULL, start_timer);
+    free(malloc(some_bytes));
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(!timer_keeps_its_cache());
+    }
+    return !ended_well(child);
 }
 
 static void check_restarted_worker(void)
@@ -339,15 +396,9 @@ static void churn_at_expiry(union sigval unused)
     churn(NULL);
 }
 
-/* libc makes it for a timer, and no wrapper sees that. */
 static bool make_timer_thread(void)
 {
-    struct sigevent event = {.sigev_notify = SIGEV_THREAD,
-                             .sigev_notify_function = churn_at_expiry};
-    struct itimerspec soon = {.it_value.tv_nsec = 1};
-    timer_t timer;
-    return timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
-           timer_settime(timer, 0, &soon, NULL) == 0;
+    return start_timer_thread(churn_at_expiry);
 }
 
 static unsigned fork_beside_threads(bool (*make_thread)(void))
@@ -377,8 +428,8 @@ static void check_other_threads(bool (*make_thread)(void))
     CHECK(ended_well(child));
 }
 
-/* The first fork of a process may be libc's own, within daemon or forkpty. Each is checked in a new
- * process, which learns from its first argument what it is to check. */
+/* The first fork of a process: libc's own, within daemon or forkpty, or after a handler was
+ * registered. Each is checked in a new process, which learns from its first argument which. */
 enum { DAEMON_ANSWER = 3 }; /* the descriptor of a pipe: a daemon has no parent to wait for it */
 
 static int first_fork_by(const char *name)
@@ -386,6 +437,9 @@ static int first_fork_by(const char *name)
     if (strcmp(name, "daemon") == 0) {
         char answer = daemon(1, 1) == 0 && fork_beside_threads(make_timer_thread) == 0 ? 'y' : 'n';
         return write(DAEMON_ANSWER, &answer, 1) != 1;
+    }
+    if (strcmp(name, "fork") == 0) {
+        return fork_with_timer_in_handler();
     }
     int terminal = -1;
     pid_t child = forkpty(&terminal, NULL, NULL, NULL);
@@ -421,6 +475,7 @@ int main(int argc, char **argv)
     }
     check_first_fork("daemon");
     check_first_fork("forkpty");
+    check_first_fork("fork");
     CHECK(can_allocate());
     check_other_threads(make_c11_thread);
     check_other_threads(make_timer_thread);

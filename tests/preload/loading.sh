@@ -36,6 +36,7 @@ cd "$work" || exit 1
     { cat static.log; exit 1; }
 "${cc[@]}" -fPIC -shared "$programs/audit.c" -o audit.so || exit 1
 "${cc[@]}" "$programs/opener.c" -o opener -ldl || exit 1
+"${cc[@]}" "$programs/opener_forks.c" -o opener_forks -ldl || exit 1
 "${cc[@]}" -fPIC -shared "$programs/plug_in.c" -o plug_in.so -L"$build" -lpoolmalloc \
     -Wl,-rpath,"$build" || exit 1
 
@@ -54,6 +55,7 @@ says "opened beside libc's malloc" closed ./opener "$library"
 says "opened where it is preloaded too" closed env LD_PRELOAD="$library" ./opener "$work/plug_in.so" \
     plug_in_run
 says "a plug-in linked to it" closed ./opener "$work/plug_in.so" plug_in_run
+says "opened, and forks" well ./opener_forks "$library"
 
 # 64 MiB of addresses for everything: the program, its libraries, its thread and the pool.
 limited=(sh -c 'ulimit -v 65536; exec "$@"' sh)
