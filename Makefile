@@ -70,7 +70,7 @@ apart   := $(call objects_of,$(filter-out src/stats_report.c,$(wildcard src/stat
 tables  := $(call objects_of,src/tcache_threads.c src/page_map.c src/stats_report.c)
 ordered  = $(filter-out $(tables) $(apart),$(core) $(preload)) $(tables) $(apart)
 library := $(BUILD)/$(SONAME)
-outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a $(BUILD)/poolmalloc.pc \
+outputs := $(library) $(BUILD)/libpoolmalloc.so $(BUILD)/libpoolmalloc.a \
            $(if $(cli),$(BUILD)/poolmalloc)
 sources := $(wildcard src/*.c src/cli/*.c preload/*.c tests/*.c tests/*/*.c)
 headers := $(wildcard include/*.h include/*/*.h src/*.h src/cli/*.h preload/*.h tests/*.h tests/*/*.h)
@@ -128,10 +128,6 @@ $(BUILD)/libpoolmalloc.a: $(core) $(archived) preload/aliases.ld
 	$(call Q,AR,$@)$(CC) -r -nostdlib $(core) $(archived) preload/aliases.ld -o $(BUILD)/poolmalloc.o
 	@$(OBJCOPY) --localize-hidden $(BUILD)/poolmalloc.o
 	@rm -f $@ && $(AR) rcs $@ $(BUILD)/poolmalloc.o
-
-$(BUILD)/poolmalloc.pc: scripts/poolmalloc.pc.in Makefile
-	@mkdir -p $(@D)
-	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 $(BUILD)/poolmalloc: $(cli) $(reading)
 	$(call Q,LINK,$@)$(LINK) $^ $$(pkg-config --libs ncursesw) -o $@
@@ -260,7 +256,8 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -m 755 $(library) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libpoolmalloc.so
 	install -m 644 $(BUILD)/libpoolmalloc.a $(DESTDIR)$(PREFIX)/lib/
-	install -m 644 $(BUILD)/poolmalloc.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' scripts/poolmalloc.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/poolmalloc.pc
 	$(if $(cli),install -D -m 755 $(BUILD)/poolmalloc $(DESTDIR)$(PREFIX)/bin/poolmalloc)
 	for page in $(man_pages); do install -D -m 644 $$page \
 	    $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
