@@ -46,7 +46,8 @@ COMPILE   = $(CC) -std=c17 $(CPPFLAGS) $(CODEGEN) $(CWARN) $(CFLAGS) $(FOR_SIZE)
 COMPILE++ = $(CXX) -std=c++17 $(CPPFLAGS) $(CODEGEN) $(WARNINGS) $(CFLAGS) -MMD -MP
 LINK      = $(CC) -pthread $(CFLAGS) $(LDFLAGS)
 # nodelete: threads keep pointers to our code (key destructors) that outlive a dlclose.
-# A segment begins where the kernel's window for mapping neighbours of a touched page does: 64 KiB.
+# Segments begin where the windows of 64 KiB do in which the kernel maps what lies around a touched
+# page.
 LINK_SO   = $(LINK) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs,-z,relro,-z,now,-z,nodelete \
             -Wl,-z,max-page-size=65536 -Wl,-T,preload/constants.ld \
             -Wl,--version-script=preload/exports.map -Wl,--dynamic-list=preload/preemptible.list
@@ -62,11 +63,12 @@ cli     := $(if $(FOREIGN),,$(call objects_of,$(wildcard src/cli/*.c)))
 # Every process maps the library: what runs rarely is compiled for size.
 rare    := $(call objects_of,$(wildcard src/stats*.c src/resource_*.c) $(addprefix src/, \
              cgroup.c config.c control.c decay.c huge.c huge_mapping.c leak.c os.c pool_age.c pool_registry.c purge.c text.c))
-# Linked last, behind the first 64 KiB of code: what a program runs that only allocates stays in them.
+# Code that only pools, buffers and reports need is linked last: what every program runs then lies
+# within 64 KiB.
 apart   := $(call objects_of,$(filter-out src/stats_report.c,$(wildcard src/stats*.c src/buffer*.c \
              src/resource_*.c)) $(wildcard src/pool_*.c) $(addprefix src/,cgroup.c control.c group.c \
              panic.c report_file.c text.c tiers.c) preload/reports.c)
-# Their tables of zeroes are large and little used: behind the small variables of the others.
+# Their tables of zeroes are large and little used: they lie behind the small variables of others.
 tables  := $(call objects_of,src/tcache_threads.c src/page_map.c src/stats_report.c)
 ordered  = $(filter-out $(tables) $(apart),$(core) $(preload)) $(tables) $(apart)
 library := $(BUILD)/$(SONAME)
