@@ -258,8 +258,8 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -m 755 $(library) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libpoolmalloc.so
 	install -m 644 $(BUILD)/libpoolmalloc.a $(DESTDIR)$(PREFIX)/lib/
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' scripts/poolmalloc.pc.in \
-	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/poolmalloc.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' scripts/poolmalloc.pc.in | \
+	    install -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/pkgconfig/poolmalloc.pc
 	$(if $(cli),install -D -m 755 $(BUILD)/poolmalloc $(DESTDIR)$(PREFIX)/bin/poolmalloc)
 	for page in $(man_pages); do install -D -m 644 $$page \
 	    $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
